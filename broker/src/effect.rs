@@ -1,0 +1,119 @@
+//! What a line wants done by its surroundings, as values.
+
+use std::sync::Arc;
+
+use mqtt_codec::{ClientId, Version};
+
+use crate::line::{ConnectionKey, Peer};
+use crate::message::Message;
+use crate::router::{Receiver, ShareKey};
+use crate::routing::RouteRequest;
+use crate::session::{Outbox, Trail};
+
+/// A wish that leaves a line.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write what is left, then close the connection.
+    Close(Box<Closing>),
+    /// Have the router change subscriptions; its answer comes back by
+    /// [`Line::routed`](crate::line::Line::routed).
+    Route(RouteRequest),
+    /// Read the connection again after [`Flow::Hold`](crate::line::Flow::Hold).
+    Resume(ConnectionKey),
+}
+
+/// The end of a connection.
+#[derive(Debug)]
+pub struct Closing {
+    /// Which connection.
+    pub connection: ConnectionKey,
+    /// What is still to be written, with the DISCONNECT at its end where one is due.
+    pub last_words: Outbox,
+    /// What the log says.
+    pub record: ClosingRecord,
+}
+
+/// What an operator wants to know about a connection that ended.
+#[derive(Debug)]
+pub struct ClosingRecord {
+    /// The client.
+    pub client_id: ClientId,
+    /// Its address.
+    pub peer: Peer,
+    /// Its protocol version.
+    pub version: Version,
+    /// Who ended it and why.
+    pub cause: Cause,
+    /// The reason code that was sent or received; for 3.x the one that 5.0 would have.
+    pub reason_code: u8,
+    /// How long it lasted.
+    pub lasted_millis: u64,
+    /// Packets received and sent.
+    pub packets_in: u64,
+    /// See `packets_in`.
+    pub packets_out: u64,
+    /// The last packets.
+    pub trail: Trail,
+}
+
+/// Who ended a connection and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The client, by DISCONNECT.
+    ClientDisconnected,
+    /// The client or the network, without DISCONNECT; with the transport's error.
+    ConnectionLost(String),
+    /// The broker: silence for longer than one and a half times Keep Alive.
+    KeepAliveTimeout,
+    /// The broker: the client connected elsewhere.
+    TakenOver,
+    /// The broker: the client broke a rule of the protocol, named here with its clause.
+    Violation(String),
+    /// The broker: a request was refused and the version has no other way to say so.
+    Refused(crate::exchange::Refusal),
+    /// The broker: the client does not take its messages fast enough and its queue is full.
+    QueueFull,
+    /// The broker is stopping.
+    ServerStopping,
+    /// The broker: an error of its own, in this connection alone.
+    Panic,
+}
+
+impl Cause {
+    /// One of `client`, `network`, `broker`.
+    #[must_use]
+    pub const fn culprit(&self) -> &'static str {
+        match self {
+            Self::ClientDisconnected | Self::KeepAliveTimeout | Self::TakenOver | Self::Violation(_) => "client",
+            Self::ConnectionLost(_) => "network",
+            Self::Refused(_) | Self::QueueFull | Self::ServerStopping | Self::Panic => "broker",
+        }
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ClientDisconnected => f.write_str("client disconnected"),
+            Self::ConnectionLost(error) => write!(f, "connection lost: {error}"),
+            Self::KeepAliveTimeout => f.write_str("no packet within one and a half times the keep alive"),
+            Self::TakenOver => f.write_str("session taken over by another connection"),
+            Self::Violation(violation) => write!(f, "protocol violation: {violation}"),
+            Self::Refused(refusal) => write!(f, "request refused: {refusal:?}"),
+            Self::QueueFull => f.write_str("queue full: the client does not take its messages fast enough"),
+            Self::ServerStopping => f.write_str("broker stopping"),
+            Self::Panic => f.write_str("internal error"),
+        }
+    }
+}
+
+/// One message for receivers on another line, by reference.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// The message.
+    pub message: Arc<Message>,
+    /// Who gets it there.
+    pub receivers: Arc<[Receiver]>,
+    /// The shared group that chose the receiver, if one did.
+    pub via: Option<Arc<ShareKey>>,
+}

@@ -1,0 +1,21 @@
+//! The broker's brain: sessions, exchanges, routing and rules, with no I/O.
+//!
+//! Nothing in this crate opens a socket, reads a clock or spawns a task. Bytes are decoded before they reach it,
+//! time arrives as an argument, and everything it wants done leaves as a value. That is why a whole fleet of
+//! clients fits in one unit test, and why a failing seed replays exactly.
+
+pub mod counters;
+pub mod effect;
+pub mod exchange;
+pub mod key;
+pub mod limits;
+pub mod line;
+pub mod message;
+pub mod presence;
+pub mod router;
+pub mod routing;
+pub mod session;
+pub mod state;
+pub mod tables;
+mod timers;
+mod turn;

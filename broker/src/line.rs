@@ -1,0 +1,267 @@
+//! One line of the exchange: the sessions whose home it is, and all that is decided about them.
+//!
+//! A line is driven from outside, packet by packet, and never blocks. What it wants done leaves as [`Effect`]s, as bytes
+//! in outboxes and as [`Forward`]s for other lines. Every public verb takes the time as an argument.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mqtt_codec::ClientId;
+
+pub use admit::{Admission, HeldConnect, home_line};
+pub use close::Lost;
+
+use crate::counters::Counters;
+use crate::effect::{Effect, Forward};
+use crate::exchange::Overseer;
+use crate::key::SessionKey;
+use crate::limits::Limits;
+use crate::message::Millis;
+use crate::presence::Presence;
+use crate::session::{Outbox, Session, Templates};
+use crate::tables::Tables;
+use crate::timers::Timers;
+use crate::turn::Turn;
+use routes::TopicCache;
+use share::Rotation;
+
+mod acknowledge;
+mod admit;
+mod close;
+mod hold;
+mod publish;
+mod receive;
+mod routes;
+mod share;
+mod subscribe;
+mod tick;
+
+/// Names one connection: the slot of its session and the number of the connection in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionKey {
+    /// The slot of the session.
+    pub slot: u32,
+    /// Counts the line's connections, so that a late word from an old one is not taken for the new one's.
+    pub epoch: u32,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A network address.
+    Address(SocketAddr),
+    /// A connection without one, by its listener's name.
+    Local(String),
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Local(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What the reader of a connection does after a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// Hand over the next packet.
+    Continue,
+    /// Keep what is read and stop reading until [`Effect::Resume`].
+    Hold,
+    /// The connection is over; an [`Effect::Close`] says how.
+    Closed,
+}
+
+/// What a line is made of.
+pub struct LineSetup {
+    /// Its place among the lines, from 0.
+    pub index: u16,
+    /// How many lines there are.
+    pub lines: u16,
+    /// A number that peers cannot know, so that they cannot choose client ids and topics that collide in a table.
+    pub seed: u64,
+    /// The bounds.
+    pub limits: Limits,
+    /// The policy.
+    pub overseer: Box<dyn Overseer>,
+    /// The board that the lines share.
+    pub presence: Arc<Presence>,
+    /// The tables that the lines share.
+    pub tables: Box<dyn Tables>,
+}
+
+/// One line. See the module.
+#[derive(Debug)]
+pub struct Line {
+    index: u16,
+    lines: u16,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_client: HashMap<ClientId, u32, foldhash::fast::FixedState>,
+    epochs: u32,
+    cache: TopicCache,
+    rotation: Rotation,
+    /// Messages for other lines, by line.
+    forwards: Vec<Vec<Forward>>,
+    turn: Turn,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    session: Option<Box<Session>>,
+}
+
+impl Line {
+    /// An empty line.
+    #[must_use]
+    pub fn new(setup: LineSetup) -> Self {
+        let LineSetup { index, lines, seed, limits, overseer, presence, tables } = setup;
+        let hasher = foldhash::fast::FixedState::with_seed(seed);
+        let judges_deliveries = overseer.judges_deliveries();
+        Self {
+            index,
+            lines,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_client: HashMap::with_hasher(hasher.clone()),
+            epochs: 0,
+            cache: TopicCache::new(limits.cached_topics_max, hasher.clone()),
+            rotation: Rotation::new(hasher),
+            forwards: (0..lines).map(|_| Vec::new()).collect(),
+            turn: Turn {
+                now: Millis::default(),
+                limits,
+                counters: Counters::default(),
+                templates: Templates::default(),
+                timers: Timers::default(),
+                overseer,
+                judges_deliveries,
+                presence,
+                tables,
+                dirty: Vec::new(),
+                feeding: Vec::new(),
+                overflowed: Vec::new(),
+                effects: Vec::new(),
+                buffers: Vec::new(),
+            },
+        }
+    }
+
+    /// What this line has counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.turn.counters
+    }
+
+    /// The bounds that this line keeps.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.turn.limits
+    }
+
+    /// The wishes since the last call.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.turn.effects)
+    }
+
+    /// Whether there are wishes.
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        !self.turn.effects.is_empty()
+    }
+
+    /// The slots whose connections have something to write, swapped with an empty list so that both keep their room.
+    pub fn swap_dirty(&mut self, list: &mut Vec<u32>) {
+        std::mem::swap(&mut self.turn.dirty, list);
+    }
+
+    /// Whether a connection has something to write, or another line something to be told.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.turn.dirty.is_empty() || self.forwards.iter().any(|forwards| !forwards.is_empty())
+    }
+
+    /// What the line `index` is to be told.
+    pub fn take_forwards(&mut self, index: u16) -> Vec<Forward> {
+        self.forwards.get_mut(usize::from(index)).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The outbox of the connection that the slot has, to be written out, with its number.
+    pub fn outbox(&mut self, slot: u32) -> Option<(ConnectionKey, &mut Outbox)> {
+        let link = self.session_at(slot)?.link.as_mut()?;
+        link.dirty = false;
+        Some((ConnectionKey { slot, epoch: link.epoch }, &mut link.out))
+    }
+
+    /// To be called when an outbox was written to, with the number of bytes: sends what waited for room.
+    pub fn flushed(&mut self, slot: u32, written: usize, now: Millis) {
+        self.turn.now = now;
+        self.turn.counters.bytes_out += written as u64;
+        let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_mut()) else { return };
+        if let Some(link) = &mut session.link {
+            if let Some(buffer) = link.out.release() {
+                self.turn.give_back(buffer);
+            }
+            link.resume_if_free(slot, &mut self.turn);
+        }
+        if session.has_more() {
+            session.pump(&mut self.turn);
+        }
+    }
+
+    /// Counts bytes that were read.
+    pub fn count_bytes_in(&mut self, bytes: usize) {
+        self.turn.counters.bytes_in += bytes as u64;
+    }
+
+    /// The session in a slot.
+    fn session_at(&mut self, slot: u32) -> Option<&mut Session> {
+        self.slots.get_mut(slot as usize)?.session.as_deref_mut()
+    }
+
+    /// The session that has this connection.
+    fn connected(&mut self, connection: ConnectionKey) -> Option<(&mut Session, &mut Turn)> {
+        let session = self.slots.get_mut(connection.slot as usize)?.session.as_deref_mut()?;
+        session.has_epoch(connection.epoch).then_some((session, &mut self.turn))
+    }
+
+    /// Takes a free slot for a session.
+    fn create_session(&mut self, client_id: ClientId) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            let key = SessionKey::new(self.index, slot, place.generation);
+            self.by_client.insert(client_id.clone(), slot);
+            place.session = Some(Box::new(Session::new(key, client_id)));
+            self.turn.counters.sessions += 1;
+        }
+        slot
+    }
+
+    /// Empties a slot; its next tenant has another key.
+    fn free_slot(&mut self, slot: u32) -> Option<Box<Session>> {
+        let place = self.slots.get_mut(slot as usize)?;
+        let session = place.session.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(slot);
+        self.turn.counters.sessions -= 1;
+        if self.by_client.get(&session.client_id) == Some(&slot) {
+            self.by_client.remove(&session.client_id);
+        }
+        Some(session)
+    }
+
+    /// Ends connections whose queues overflowed: the slow client is the one who pays.
+    fn settle(&mut self) {
+        while let Some(slot) = self.turn.overflowed.pop() {
+            self.close_slow(slot);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The client's answers to the broker's PUBLISH packets, and its PUBREL.
+
+use mqtt_codec::{
+    DisconnectReason, Packet, PacketId, PacketKind, Puback, Pubcomp, PubcompReason, Pubrec, Pubrel, PubrelReason, Version,
+};
+
+use super::{ConnectionKey, Flow, Line};
+use crate::exchange::DeliverEvent;
+use crate::session::Acknowledged;
+
+impl Line {
+    pub(super) fn puback(&mut self, connection: ConnectionKey, packet: &Puback) -> Flow {
+        match self.acknowledge(connection, packet.packet_id, DeliverEvent::Puback) {
+            Acknowledged::Unfitting => self.protocol_error(connection, "PUBACK for a QoS 2 message (MQTT-4.3.3-4)"),
+            // Unknown: an answer to a message of a session that is gone. Nothing waits for it.
+            Acknowledged::Done | Acknowledged::Release | Acknowledged::Unknown => Flow::Continue,
+        }
+    }
+
+    pub(super) fn pubrec(&mut self, connection: ConnectionKey, packet: &Pubrec) -> Flow {
+        let id = packet.packet_id;
+        // [MQTT-4.4.0-2] in 5.0: an error ends the conversation and is not an invitation to try again.
+        let event = if packet.reason.is_error() { DeliverEvent::PubrecError } else { DeliverEvent::Pubrec };
+        match self.acknowledge(connection, id, event) {
+            Acknowledged::Done => Flow::Continue,
+            Acknowledged::Unfitting => self.protocol_error(connection, "PUBREC for a QoS 1 message (MQTT-4.3.2-4)"),
+            // Also where it comes a second time: the PUBREL may have been lost.
+            Acknowledged::Release => self.answer_pubrel(connection, id, PubrelReason::Success),
+            Acknowledged::Unknown if packet.reason.is_error() => Flow::Continue,
+            Acknowledged::Unknown => self.answer_pubrel(connection, id, PubrelReason::PacketIdentifierNotFound),
+        }
+    }
+
+    pub(super) fn pubcomp(&mut self, connection: ConnectionKey, packet: &Pubcomp) -> Flow {
+        match self.acknowledge(connection, packet.packet_id, DeliverEvent::Pubcomp) {
+            Acknowledged::Unfitting => self.violation(
+                connection,
+                DisconnectReason::ProtocolError,
+                "PUBCOMP for a message that was not released (MQTT-4.3.3-4)",
+            ),
+            Acknowledged::Done | Acknowledged::Release | Acknowledged::Unknown => Flow::Continue,
+        }
+    }
+
+    pub(super) fn pubrel(&mut self, connection: ConnectionKey, packet: &Pubrel) -> Flow {
+        let id = packet.packet_id;
+        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
+        let known = session.unreleased.iter().position(|(open, _)| *open == id);
+        if let Some(place) = known {
+            let (_, exchange) = session.unreleased.remove(place);
+            turn.end(exchange.finish());
+        }
+        let Some(link) = &mut session.link else { return Flow::Closed };
+        // Unknown on a resumed session: its PUBCOMP was lost with the connection before, and the client asks again.
+        if known.is_some() || link.resumed || link.version != Version::V5 {
+            link.write_ack(connection.slot, PacketKind::Pubcomp, id, turn);
+        } else {
+            let reason = PubcompReason::PacketIdentifierNotFound;
+            let packet = Packet::Pubcomp(Pubcomp { packet_id: id, reason, properties: None });
+            link.write(connection.slot, &packet, turn);
+        }
+        Flow::Continue
+    }
+
+    fn acknowledge(&mut self, connection: ConnectionKey, id: PacketId, event: DeliverEvent) -> Acknowledged {
+        match self.connected(connection) {
+            Some((session, turn)) => session.acknowledged(id, event, turn),
+            None => Acknowledged::Unknown,
+        }
+    }
+
+    fn answer_pubrel(&mut self, connection: ConnectionKey, id: PacketId, reason: PubrelReason) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
+        let Some(link) = &mut session.link else { return Flow::Closed };
+        if reason == PubrelReason::Success || link.version != Version::V5 {
+            link.write_ack(connection.slot, PacketKind::Pubrel, id, turn);
+        } else {
+            let packet = Packet::Pubrel(Pubrel { packet_id: id, reason, properties: None });
+            link.write(connection.slot, &packet, turn);
+        }
+        Flow::Continue
+    }
+}

@@ -1,0 +1,331 @@
+//! CONNECT: who may come in, and which session awaits him.
+
+use bytes::BytesMut;
+use mqtt_codec::{
+    ClientId, Connack, ConnackProperties, ConnackReason, Connect, Packet, PacketKind, Version, Violation, Will,
+};
+
+use super::{ConnectionKey, Line, Peer};
+use crate::effect::Cause;
+use crate::exchange::{Ask, Ended, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::message::Millis;
+use crate::session::{Link, NEVER_SECS, Outbox, Trail};
+use crate::timers::Timer;
+
+/// Longest client identifier of MQTT 3.1, in characters.
+const V31_CLIENT_ID_CHARS_MAX: usize = 23;
+
+/// What became of a CONNECT.
+#[derive(Debug)]
+pub enum Admission {
+    /// The client is in; its CONNACK is in the outbox.
+    Admitted(ConnectionKey),
+    /// Write these bytes (there may be none), then close.
+    Refused(BytesMut, Refusal),
+    /// Ask again after these milliseconds with [`Line::admit_held`].
+    Held(Box<HeldConnect>, u64),
+}
+
+/// A CONNECT that the overseer lets wait.
+#[derive(Debug)]
+pub struct HeldConnect {
+    exchange: Exchange<phase::Blocked>,
+    connect: Connect,
+    assigned: bool,
+    peer: Peer,
+}
+
+/// The line that a client's session lives on. A client without an identifier stays where it came in.
+#[must_use]
+pub fn home_line(client_id: &ClientId, lines: u16, here: u16) -> u16 {
+    if client_id.is_empty() {
+        return here;
+    }
+    // FNV-1a with MurmurHash3's finalizer, so that ids that differ in their last letter part ways. The choice must be
+    // the same on every line and is no secret: who fills one line fills only that line's share of the limits.
+    let hash = client_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    u16::try_from((hash >> 33) % u64::from(lines.max(1))).unwrap_or(0)
+}
+
+impl Line {
+    /// Takes a decoded CONNECT. `fresh` is a random number that an assigned client identifier is made of.
+    pub fn admit(&mut self, mut connect: Connect, peer: Peer, fresh: u128, now: Millis) -> Admission {
+        self.turn.now = now;
+        self.turn.counters.packets_in += 1;
+        let exchange = self.turn.start(Kind::Connect);
+        let assigned = connect.client_id.is_empty();
+        if let Err(refusal) = self.check_connect(&connect) {
+            return self.refuse(exchange.stop(refusal).into(), &connect);
+        }
+        // The session outlives the read buffer.
+        let client_id = if assigned { self.fresh_client_id(fresh) } else { Some(connect.client_id.detach()) };
+        let Some(client_id) = client_id else {
+            return self.refuse(exchange.stop(Refusal::ServerUnavailable).into(), &connect);
+        };
+        connect.client_id = client_id;
+        if !self.can_be_told(&connect, assigned) {
+            self.turn.end(exchange.stop(Refusal::PacketTooLarge));
+            return Admission::Refused(BytesMut::new(), Refusal::PacketTooLarge);
+        }
+        self.judge_connect(exchange, connect, assigned, peer)
+    }
+
+    /// Takes up a CONNECT that was held.
+    pub fn admit_held(&mut self, held: HeldConnect, now: Millis) -> Admission {
+        self.turn.now = now;
+        let HeldConnect { exchange, connect, assigned, peer } = held;
+        self.judge_connect(exchange.resume(), connect, assigned, peer)
+    }
+
+    /// Gives up a CONNECT that was held: its connection is gone.
+    pub fn forget_held(&mut self, held: HeldConnect) {
+        self.turn.end(held.exchange.cancel());
+    }
+
+    /// The CONNACK that answers a CONNECT that broke a rule, where the standard has one for it.
+    ///
+    /// 3.1.1 has one only for an unacceptable protocol level ([MQTT-3.1.2-2] in 3.1.1); else it asks for silence.
+    pub fn refuse_violation(&mut self, violation: &Violation) -> BytesMut {
+        self.turn.counters.violations += 1;
+        let version = violation.clause().version;
+        let reason = violation.connack_reason();
+        if version != Version::V5 && reason != ConnackReason::UnsupportedProtocolVersion {
+            return BytesMut::new();
+        }
+        connack_refusal(reason, version)
+    }
+
+    fn judge_connect(
+        &mut self,
+        exchange: Exchange<phase::Running>,
+        connect: Connect,
+        assigned: bool,
+        peer: Peer,
+    ) -> Admission {
+        let request = Request {
+            client_id: &connect.client_id,
+            username: connect.username.as_deref(),
+            ask: Ask::Connect(&connect),
+        };
+        match self.turn.judge(&exchange, &request) {
+            Verdict::Proceed => {
+                let key = self.accept(&connect, assigned, peer);
+                self.turn.end(exchange.finish());
+                self.settle();
+                Admission::Admitted(key)
+            }
+            Verdict::Block(millis) => {
+                let exchange = exchange.block();
+                Admission::Held(Box::new(HeldConnect { exchange, connect, assigned, peer }), millis)
+            }
+            Verdict::Stop(refusal) => self.refuse(exchange.stop(refusal).into(), &connect),
+            Verdict::Cancel => {
+                self.turn.end(exchange.cancel());
+                Admission::Refused(BytesMut::new(), Refusal::Unspecified)
+            }
+        }
+    }
+
+    fn refuse(&mut self, ended: Ended, connect: &Connect) -> Admission {
+        let refusal = ended.refusal.unwrap_or(Refusal::Unspecified);
+        self.turn.end(ended);
+        Admission::Refused(connack_refusal(refusal.connack(), connect.version), refusal)
+    }
+
+    fn check_connect(&self, connect: &Connect) -> Result<(), Refusal> {
+        let limits = &self.turn.limits;
+        let id = &connect.client_id;
+        let id_fits = match connect.version {
+            // 3.1 wants 1 to 23 characters; its section 3.1 asks for return code 2 otherwise.
+            Version::V31 => (1..=V31_CLIENT_ID_CHARS_MAX).contains(&id.chars().count()),
+            // [MQTT-3.1.3-8] in 3.1.1: without an identifier there is nothing to resume.
+            Version::V311 => !id.is_empty() || connect.clean_start,
+            Version::V5 => true,
+        };
+        if !id_fits || id.len() > limits.client_id_bytes_max {
+            return Err(Refusal::ClientIdInvalid);
+        }
+        if connect.properties.authentication_method.is_some() {
+            return Err(Refusal::BadAuthenticationMethod);
+        }
+        match &connect.will {
+            Some(will) => self.check_topic(&will.topic),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the client's Maximum Packet Size has room for its CONNACK: [MQTT-3.1.2-24] in 5.0.
+    fn can_be_told(&self, connect: &Connect, assigned: bool) -> bool {
+        let max = connect.properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize);
+        max == usize::MAX || {
+            let connack = Packet::Connack(Box::new(self.connack(connect, assigned, false)));
+            connack.encoded_len(connect.version) <= max
+        }
+    }
+
+    /// An identifier that no session has and whose home is this line, so that the client finds its session under it.
+    fn fresh_client_id(&self, fresh: u128) -> Option<ClientId> {
+        // One in `lines` random numbers is at home here; the bound is there so that this ends whatever happens.
+        let attempts = u128::from(self.lines) * 64;
+        (0..attempts)
+            .filter_map(|attempt| ClientId::new(format!("auto-{:032x}", fresh.wrapping_add(attempt))).ok())
+            .find(|id| home_line(id, self.lines, self.index) == self.index && !self.by_client.contains_key(id.as_str()))
+    }
+
+    /// Connects the client to its session, old or new, and writes CONNACK and what waits.
+    fn accept(&mut self, connect: &Connect, assigned: bool, peer: Peer) -> ConnectionKey {
+        let found = self.by_client.get(&connect.client_id).copied();
+        if let Some(slot) = found {
+            // [MQTT-3.1.4-3] in 5.0, [MQTT-3.1.4-2] in 3.1.1: one connection for each client.
+            self.take_over(slot, connect.clean_start);
+        }
+        // The old connection may have been the end of its session.
+        let kept = self.by_client.get(&connect.client_id).copied();
+        if let (Some(slot), true) = (kept, connect.clean_start) {
+            self.end_session(slot);
+        }
+        let resumed = kept.filter(|_| !connect.clean_start);
+        let slot = resumed.unwrap_or_else(|| self.create_session(connect.client_id.clone()));
+        self.epochs = self.epochs.wrapping_add(1);
+        let key = ConnectionKey { slot, epoch: self.epochs };
+        let link = self.new_link(connect, peer, key.epoch);
+        let connack = self.connack(connect, assigned, resumed.is_some());
+        let turn = &mut self.turn;
+        let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) else {
+            return key;
+        };
+        session.forget_timers(turn);
+        session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
+        // [MQTT-3.1.3-9] in 5.0: back before the delay is over, so nobody needs to know.
+        session.will = None;
+        session.held_until = None;
+        session.inflight.restart();
+        let silence = link.silence_millis_max;
+        let link = session.link.insert(Box::new(link));
+        turn.presence.set_connected(session.key, true);
+        turn.counters.connected += 1;
+        turn.counters.connected_max = turn.counters.connected_max.max(turn.counters.connected);
+        if silence > 0 {
+            turn.timers.set(link.looks_at, session.key, Timer::KeepAlive(key.epoch));
+        }
+        link.trail.received(PacketKind::Connect);
+        link.packets_in = 1;
+        link.resumed = resumed.is_some();
+        link.write(slot, &Packet::Connack(Box::new(connack)), turn);
+        session.pump(turn);
+        key
+    }
+
+    fn take_over(&mut self, slot: u32, ends: bool) {
+        let Some(session) = self.session_at(slot) else { return };
+        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else { return };
+        if ends {
+            session.expiry_secs = 0;
+        }
+        self.close(ConnectionKey { slot, epoch }, Cause::TakenOver);
+    }
+
+    fn new_link(&self, connect: &Connect, peer: Peer, epoch: u32) -> Link {
+        let limits = &self.turn.limits;
+        let wide = connect.version == Version::V5;
+        let properties = &connect.properties;
+        let client_window = properties.receive_maximum.map_or(u16::MAX, std::num::NonZeroU16::get);
+        let keep_alive_secs = granted_keep_alive(connect, limits.keep_alive_secs_max);
+        Link {
+            epoch,
+            version: connect.version,
+            peer,
+            username: connect.username.as_ref().map(ToString::to_string),
+            out: Outbox::default(),
+            dirty: false,
+            window: if wide { client_window.min(limits.inflight_max) } else { limits.inflight_max_v3 },
+            packet_bytes_max: properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize),
+            aliases_in: Vec::new(),
+            aliases_out: Vec::new(),
+            alias_out_max: usize::from(properties.topic_alias_max.min(limits.alias_out_max)),
+            silence_millis_max: u64::from(keep_alive_secs) * 1500,
+            heard_at: self.turn.now,
+            looks_at: self.turn.now.plus(u64::from(keep_alive_secs) * 1500),
+            resumed: false,
+            expiry_was_zero: properties.session_expiry_secs.unwrap_or(0) == 0,
+            will: connect.will.as_ref().map(|will| Box::new(detach_will(will))),
+            pending: Vec::new(),
+            held: None,
+            paused: false,
+            opened_at: self.turn.now,
+            trail: Trail::default(),
+            packets_in: 0,
+            packets_out: 0,
+        }
+    }
+
+    fn connack(&self, connect: &Connect, assigned: bool, session_present: bool) -> Connack {
+        let mut connack = Connack { session_present, reason: ConnackReason::Success, properties: ConnackProperties::default() };
+        if connect.version != Version::V5 {
+            // 3.1 has no Session Present: its byte stays reserved.
+            connack.session_present &= connect.version == Version::V311;
+            return connack;
+        }
+        let limits = &self.turn.limits;
+        let asked = connect.properties.session_expiry_secs.unwrap_or(0);
+        let granted = granted_expiry(connect, limits.expiry_secs_max);
+        let keep_alive_secs = granted_keep_alive(connect, limits.keep_alive_secs_max);
+        let properties = &mut connack.properties;
+        properties.session_expiry_secs = (granted != asked).then_some(granted);
+        properties.receive_maximum = std::num::NonZeroU16::new(limits.receive_max);
+        properties.packet_size_max = std::num::NonZeroU32::new(limits.packet_bytes_max);
+        properties.assigned_client_id = assigned.then(|| connect.client_id.clone());
+        properties.topic_alias_max = Some(limits.alias_max);
+        properties.server_keep_alive_secs = (keep_alive_secs != connect.keep_alive_secs).then_some(keep_alive_secs);
+        if connect.properties.request_response_information && !limits.response_prefix.is_empty() {
+            let information = format!("{}{}", limits.response_prefix, &*connect.client_id);
+            properties.response_information = Some(information.into());
+        }
+        connack
+    }
+}
+
+/// Seconds that the session outlives its connection.
+fn granted_expiry(connect: &Connect, max: u32) -> u32 {
+    let asked = match connect.version {
+        // [MQTT-3.1.2-6] in 3.1.1: a clean session lasts as long as its connection; others for as long as can be.
+        Version::V31 | Version::V311 if connect.clean_start => 0,
+        Version::V31 | Version::V311 => NEVER_SECS,
+        Version::V5 => connect.properties.session_expiry_secs.unwrap_or(0),
+    };
+    asked.min(max)
+}
+
+/// Seconds of keep alive in force. Only 5.0 can be told of a lower one ([MQTT-3.1.2-21] in 5.0).
+fn granted_keep_alive(connect: &Connect, max: u16) -> u16 {
+    match connect.version {
+        Version::V5 if connect.keep_alive_secs == 0 => max,
+        Version::V5 => connect.keep_alive_secs.min(max),
+        Version::V31 | Version::V311 => connect.keep_alive_secs,
+    }
+}
+
+fn detach_will(will: &Will) -> Will {
+    Will {
+        topic: will.topic.detach(),
+        payload: bytes::Bytes::copy_from_slice(&will.payload),
+        qos: will.qos,
+        retain: will.retain,
+        delay_secs: will.delay_secs,
+        properties: will.properties.as_ref().map(|properties| Box::new(properties.detach())),
+    }
+}
+
+fn connack_refusal(reason: ConnackReason, version: Version) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    // [MQTT-3.2.2-6] in 3.1.1: where none of its return codes fits, close without a CONNACK.
+    if version == Version::V5 || reason.v3_code().is_some() {
+        let connack = Connack { session_present: false, reason, properties: ConnackProperties::default() };
+        let encoded = Packet::Connack(Box::new(connack)).encode(version, &mut bytes);
+        debug_assert!(encoded.is_ok(), "a CONNACK without properties has a fixed size");
+    }
+    bytes
+}

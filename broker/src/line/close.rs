@@ -1,0 +1,284 @@
+//! The ends of connections and sessions, with all that follows from them.
+
+use std::sync::Arc;
+
+use mqtt_codec::{DisconnectReason, PublishProperties, Will};
+
+use super::{ConnectionKey, Line};
+use crate::counters::Drop;
+use crate::effect::{Cause, Closing, ClosingRecord, Effect};
+use crate::exchange::Refusal;
+use crate::key::SessionKey;
+use crate::message::{Message, Millis};
+use crate::routing::{RouteChange, RouteRequest};
+use crate::session::{Link, NEVER_SECS, Session};
+use crate::timers::Timer;
+use crate::turn::Turn;
+
+/// How a connection was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The network or the client ended it without DISCONNECT, with the transport's words.
+    Network(String),
+    /// An error of the broker's own.
+    Panic,
+}
+
+impl Line {
+    /// The connection is gone.
+    pub fn lost(&mut self, connection: ConnectionKey, lost: Lost, now: Millis) {
+        self.turn.now = now;
+        match lost {
+            Lost::Network(words) => {
+                self.close_as(connection, Cause::ConnectionLost(words), DisconnectReason::UnspecifiedError, false);
+            }
+            Lost::Panic => {
+                self.turn.counters.panics += 1;
+                self.close_with(connection, DisconnectReason::UnspecifiedError, Cause::Panic);
+            }
+        }
+        self.settle();
+    }
+
+    /// Ends all connections, because the broker stops: wills first, so that those who are still connected get them.
+    pub fn drain_wills(&mut self, now: Millis) {
+        self.turn.now = now;
+        for slot in 0..self.slots.len() {
+            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else { continue };
+            let key = session.key;
+            let of_link = session.link.as_mut().and_then(|link| link.will.take());
+            if let Some(will) = of_link.or_else(|| session.will.take()) {
+                self.publish_will(&will, key);
+            }
+        }
+        self.settle();
+    }
+
+    /// Says goodbye to every client: 0x8B in 5.0.
+    pub fn drain_connections(&mut self, now: Millis) {
+        self.turn.now = now;
+        for slot in 0..self.slots.len() {
+            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else { continue };
+            let slot = session.key.slot();
+            if let Some(epoch) = session.link.as_ref().map(|link| link.epoch) {
+                let connection = ConnectionKey { slot, epoch };
+                self.close_with(connection, DisconnectReason::ServerShuttingDown, Cause::ServerStopping);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, connection: ConnectionKey, cause: Cause) {
+        let reason = match cause {
+            Cause::TakenOver => DisconnectReason::SessionTakenOver,
+            Cause::KeepAliveTimeout => DisconnectReason::KeepAliveTimeout,
+            Cause::QueueFull => DisconnectReason::QuotaExceeded,
+            Cause::ServerStopping => DisconnectReason::ServerShuttingDown,
+            Cause::ClientDisconnected => DisconnectReason::NormalDisconnection,
+            Cause::Refused(refusal) => refusal.disconnect(),
+            Cause::ConnectionLost(_) | Cause::Violation(_) | Cause::Panic => DisconnectReason::UnspecifiedError,
+        };
+        self.close_with(connection, reason, cause);
+    }
+
+    /// Ends a connection from the broker's side, with a DISCONNECT where the version has one.
+    pub(super) fn close_with(&mut self, connection: ConnectionKey, reason: DisconnectReason, cause: Cause) {
+        self.close_as(connection, cause, reason, true);
+    }
+
+    /// Ends a client whose queue overflowed while it was connected.
+    pub(super) fn close_slow(&mut self, slot: u32) {
+        let Some(session) = self.session_at(slot) else { return };
+        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else { return };
+        self.close(ConnectionKey { slot, epoch }, Cause::QueueFull);
+    }
+
+    pub(super) fn close_as(&mut self, connection: ConnectionKey, cause: Cause, reason: DisconnectReason, speak: bool) {
+        let Some((session, turn)) = self.connected(connection) else { return };
+        let Some(mut link) = session.link.take() else { return };
+        let key = session.key;
+        turn.counters.connected -= 1;
+        turn.counters.keep_alive_timeouts += u64::from(cause == Cause::KeepAliveTimeout);
+        turn.presence.set_connected(key, false);
+        turn.timers.cancel(link.looks_at, key, Timer::KeepAlive(link.epoch));
+        if speak {
+            link.write_disconnect(connection.slot, reason, words_of(&cause), turn);
+        }
+        for pending in link.pending.drain(..) {
+            turn.end(pending.exchange.cancel());
+        }
+        if let Some(held) = link.held.take() {
+            turn.end(held.exchange.cancel());
+        }
+        let record = record_of(session, &link, cause, reason.code(), turn.now);
+        let last_words = std::mem::take(&mut link.out);
+        turn.effects.push(Effect::Close(Box::new(Closing { connection, last_words, record })));
+        session.feeds.clear();
+        session.held_until = None;
+        let will = link.will.take();
+        if session.expiry_secs == 0 {
+            session.will = will;
+            self.end_session(connection.slot);
+        } else {
+            self.leave(connection.slot, will);
+        }
+    }
+
+    /// A session stays without its connection.
+    fn leave(&mut self, slot: u32, will: Option<Box<Will>>) {
+        let now = self.turn.now;
+        let Some(session) = self.session_at(slot) else { return };
+        let (key, expiry_secs) = (session.key, session.expiry_secs);
+        session.left_at = now;
+        let expires_at = session.expires_at();
+        let (requeued, moved) = session.give_up_shared();
+        if expiry_secs != NEVER_SECS {
+            self.turn.timers.set(expires_at, key, Timer::SessionExpiry);
+        }
+        self.count_given_up(requeued, &moved);
+        let deliveries = moved.into_iter().map(|(delivery, _)| delivery).collect();
+        let kept = self.share_again(deliveries, key);
+        if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) {
+            for delivery in kept {
+                session.enqueue(delivery, &mut self.turn);
+            }
+        }
+        match will {
+            Some(will) if will.delay_secs > 0 => {
+                let Some(session) = self.session_at(slot) else { return };
+                session.will = Some(will);
+                let due_at = session.will_due_at();
+                self.turn.timers.set(due_at, key, Timer::Will);
+            }
+            Some(will) => self.publish_will(&will, key),
+            None => {}
+        }
+    }
+
+    /// Ends a session: its will goes out, its subscriptions go, what waited in it is counted or given to others.
+    pub(super) fn end_session(&mut self, slot: u32) {
+        let Some(mut session) = self.free_slot(slot) else { return };
+        let key = session.key;
+        session.forget_timers(&mut self.turn);
+        self.turn.presence.clear(key);
+        if session.routed {
+            self.turn.effects.push(Effect::Route(RouteRequest { session: key, change: RouteChange::RemoveSession }));
+        }
+        let (requeued, moved) = session.give_up_shared();
+        self.count_given_up(requeued, &moved);
+        for (_, exchange) in session.unreleased.drain(..) {
+            self.turn.end(exchange.cancel());
+        }
+        for exchange in session.inflight.take_all() {
+            self.turn.counters.inflight -= 1;
+            self.turn.drop_message(Drop::SessionEnded);
+            self.turn.end(exchange.cancel());
+        }
+        while session.queue.pop().is_some() {
+            self.turn.counters.queued -= 1;
+            self.turn.drop_message(Drop::SessionEnded);
+        }
+        if let Some(will) = session.will.take() {
+            self.publish_will(&will, key);
+        }
+        let deliveries = moved.into_iter().map(|(delivery, _)| delivery).collect();
+        for _ in self.share_again(deliveries, key) {
+            self.turn.drop_message(Drop::NoMember);
+        }
+    }
+
+    fn count_given_up(&mut self, from_queue: usize, moved: &[Moved]) {
+        self.turn.counters.queued -= from_queue as u64;
+        for (_, ended) in moved {
+            if let Some(ended) = ended {
+                self.turn.counters.inflight -= 1;
+                self.turn.end(*ended);
+            }
+        }
+    }
+
+    /// [MQTT-3.1.2-8] in both: published as any message, retained if asked for.
+    pub(super) fn publish_will(&mut self, will: &Will, publisher: SessionKey) {
+        let properties = will.properties.as_deref();
+        let expiry_secs = properties.and_then(|properties| properties.message_expiry_secs);
+        let message = Arc::new(Message {
+            topic: will.topic.clone(),
+            payload: will.payload.clone(),
+            qos: will.qos,
+            retain: will.retain,
+            properties: properties.map(|properties| Box::new(forwarded(properties))),
+            expires_at: expiry_secs.map(|secs| self.turn.now.plus_secs(u64::from(secs))),
+            publisher: Some(publisher),
+        });
+        self.publish_own(&message);
+    }
+}
+
+/// A delivery on its way to another member, with the end of its exchange if it had been sent.
+type Moved = (crate::session::Delivery, Option<crate::exchange::Ended>);
+
+impl Session {
+    /// Takes back the timers of a client that is away: flapping clients must not pile them up.
+    pub(super) fn forget_timers(&self, turn: &mut Turn) {
+        turn.timers.cancel(self.expires_at(), self.key, Timer::SessionExpiry);
+        turn.timers.cancel(self.will_due_at(), self.key, Timer::Will);
+    }
+
+    /// When the session ends if the client stays away.
+    pub(super) fn expires_at(&self) -> Millis {
+        self.left_at.plus_secs(u64::from(self.expiry_secs))
+    }
+
+    /// When the waiting will is due: after its delay or with the session, whichever comes first.
+    pub(super) fn will_due_at(&self) -> Millis {
+        let delay_secs = self.will.as_ref().map_or(0, |will| will.delay_secs);
+        self.left_at.plus_secs(u64::from(delay_secs.min(self.expiry_secs)))
+    }
+
+    /// Takes out what a shared group can give to others. Says how many of them had been waiting in the queue.
+    fn give_up_shared(&mut self) -> (usize, Vec<Moved>) {
+        let sent = self.inflight.take_shared();
+        let waiting = self.queue.take_shared();
+        let requeued = waiting.len();
+        let sent = sent.into_iter().map(|(delivery, exchange)| (delivery, Some(exchange.cancel().into())));
+        (requeued, sent.chain(waiting.into_iter().map(|delivery| (delivery, None))).collect())
+    }
+}
+
+fn forwarded(properties: &PublishProperties) -> PublishProperties {
+    PublishProperties {
+        topic_alias: None,
+        message_expiry_secs: None,
+        subscription_ids: Vec::new(),
+        ..properties.clone()
+    }
+}
+
+/// What a DISCONNECT says in words, where the code alone says too little.
+fn words_of(cause: &Cause) -> &str {
+    match cause {
+        Cause::Violation(words) => words,
+        Cause::QueueFull => "the client does not take its messages fast enough and its queue is full",
+        Cause::Refused(Refusal::QuotaExceeded) => "a receiver's queue is full",
+        Cause::ClientDisconnected
+        | Cause::ConnectionLost(_)
+        | Cause::KeepAliveTimeout
+        | Cause::TakenOver
+        | Cause::Refused(_)
+        | Cause::ServerStopping
+        | Cause::Panic => "",
+    }
+}
+
+fn record_of(session: &Session, link: &Link, cause: Cause, reason_code: u8, now: Millis) -> ClosingRecord {
+    ClosingRecord {
+        client_id: session.client_id.clone(),
+        peer: link.peer.clone(),
+        version: link.version,
+        cause,
+        reason_code,
+        lasted_millis: now.since(link.opened_at),
+        packets_in: link.packets_in,
+        packets_out: link.packets_out,
+        trail: link.trail,
+    }
+}

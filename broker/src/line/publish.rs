@@ -1,0 +1,326 @@
+//! A client's PUBLISH: judged, stored if retained, handed to all that want it, acknowledged.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mqtt_codec::{
+    DisconnectReason, Packet, PacketId, PacketKind, Puback, PubackReason, Publish, Pubrec, PubrecReason, QoS, TopicName,
+    Version,
+};
+
+use super::hold::hold;
+use super::routes::Routes;
+use super::{ConnectionKey, Flow, Line};
+use crate::counters::Drop;
+use crate::effect::Forward;
+use crate::exchange::{Ask, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::key::SessionKey;
+use crate::limits::QueueFull;
+use crate::message::Message;
+use crate::router::{NoLocal, Receiver};
+use crate::session::Parcel;
+
+/// Topics that only the broker itself publishes to.
+const SYSTEM_PREFIX: &str = "$SYS/";
+
+impl Line {
+    pub(super) fn publish(&mut self, connection: ConnectionKey, mut publish: Publish) -> Flow {
+        self.turn.counters.count_publish_in(publish.qos, publish.payload.len());
+        if let Some(alias) = publish.properties.as_ref().and_then(|properties| properties.topic_alias)
+            && let Err(flow) = self.resolve_alias(connection, &mut publish, alias.get())
+        {
+            return flow;
+        }
+        if publish.qos == QoS::ExactlyOnce
+            && let Some(id) = publish.packet_id
+        {
+            match self.expect_pubrel(connection, id) {
+                Replay::First => {}
+                // [MQTT-4.3.3-10] in 5.0: acknowledged again, passed on once.
+                Replay::Again => return self.answer_pubrec(connection, id, PubrecReason::Success),
+                Replay::TooMany => {
+                    let what = "more QoS 2 messages than Receive Maximum await their PUBREL (MQTT-3.3.4-7)";
+                    return self.violation(connection, DisconnectReason::ReceiveMaximumExceeded, what);
+                }
+            }
+        }
+        let exchange = self.turn.start(Kind::Publish);
+        self.judge_publish(connection, exchange, publish)
+    }
+
+    /// Asks the overseer, then publishes. Also where a held PUBLISH goes on.
+    pub(super) fn judge_publish(
+        &mut self,
+        connection: ConnectionKey,
+        exchange: Exchange<phase::Running>,
+        publish: Publish,
+    ) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else {
+            self.turn.end(exchange.cancel());
+            return Flow::Closed;
+        };
+        let key = session.key;
+        let username = session.link.as_ref().and_then(|link| link.username.as_deref());
+        let request = Request { client_id: &session.client_id, username, ask: Ask::Publish(&publish) };
+        match turn.judge(&exchange, &request) {
+            Verdict::Proceed => self.proceed(connection, key, exchange, &publish),
+            Verdict::Block(millis) => {
+                hold(session, turn, connection, (exchange, Packet::Publish(publish)), millis)
+            }
+            Verdict::Stop(refusal) => self.refuse_publish(connection, exchange, &publish, refusal),
+            Verdict::Cancel => {
+                self.turn.end(exchange.cancel());
+                Flow::Continue
+            }
+        }
+    }
+
+    fn proceed(
+        &mut self,
+        connection: ConnectionKey,
+        key: SessionKey,
+        exchange: Exchange<phase::Running>,
+        publish: &Publish,
+    ) -> Flow {
+        let mut parcel = Parcel {
+            topic: &publish.topic,
+            payload: &publish.payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: publish.properties.as_deref(),
+            expires_at: publish
+                .properties
+                .as_ref()
+                .and_then(|properties| properties.message_expiry_secs)
+                .map(|secs| self.turn.now.plus_secs(u64::from(secs))),
+            publisher: Some(key),
+            message: None,
+        };
+        let matched = match self.route(&mut parcel, Caution::MayRefuse) {
+            Ok(matched) => matched,
+            Err(refusal) => return self.refuse_publish(connection, exchange, publish, refusal),
+        };
+        let Some(id) = publish.packet_id else {
+            self.turn.end(exchange.finish());
+            return Flow::Continue;
+        };
+        match publish.qos {
+            QoS::AtMostOnce => Flow::Continue,
+            QoS::AtLeastOnce => {
+                self.turn.end(exchange.finish());
+                let reason = if matched { PubackReason::Success } else { PubackReason::NoMatchingSubscribers };
+                self.answer_puback(connection, id, reason)
+            }
+            QoS::ExactlyOnce => {
+                // The exchange ends with PUBCOMP; its packet id stands for it until then.
+                self.note_unreleased(connection, id, exchange);
+                let reason = if matched { PubrecReason::Success } else { PubrecReason::NoMatchingSubscribers };
+                self.answer_pubrec(connection, id, reason)
+            }
+        }
+    }
+
+    /// Checks a topic against the bounds and against what is the broker's own.
+    pub(super) fn check_topic(&self, topic: &TopicName) -> Result<(), Refusal> {
+        let limits = &self.turn.limits;
+        let too_long = topic.len() > limits.topic_bytes_max;
+        // A topic has at most one level more than it has bytes, so that short ones need no counting.
+        let too_deep = topic.len() >= limits.topic_levels_max && topic.levels().count() > limits.topic_levels_max;
+        if too_long || too_deep || topic.starts_with(SYSTEM_PREFIX) { Err(Refusal::TopicNameInvalid) } else { Ok(()) }
+    }
+
+    /// Hands a message to all who want it. Says whether anyone did.
+    ///
+    /// # Errors
+    ///
+    /// Refuses before anything is done, so that the publisher can try again without a duplicate.
+    pub(super) fn route(&mut self, parcel: &mut Parcel<'_>, caution: Caution) -> Result<bool, Refusal> {
+        let routes = self.routes(parcel.topic);
+        if caution == Caution::MayRefuse {
+            self.check_topic(parcel.topic)?;
+            if parcel.qos != QoS::AtMostOnce && self.turn.presence.any_full() {
+                self.check_room(&routes)?;
+            }
+        }
+        if parcel.retain {
+            let message = parcel.message();
+            self.turn.tables.retain(&message).map_err(|_| Refusal::QuotaExceeded)?;
+        }
+        self.turn.templates.next_parcel();
+        for receiver in &routes.local {
+            self.hand_over(parcel, receiver);
+        }
+        for (line, receivers) in &routes.remote {
+            let message = parcel.message();
+            if let Some(forwards) = self.forwards.get_mut(usize::from(*line)) {
+                forwards.push(Forward { message, receivers: Arc::clone(receivers), via: None });
+            }
+        }
+        for group in &routes.groups {
+            self.share(parcel, group, None);
+        }
+        Ok(routes.any())
+    }
+
+    /// Whether every receiver has room for an acknowledged message: nothing is acknowledged and then dropped.
+    fn check_room(&self, routes: &Rc<Routes>) -> Result<(), Refusal> {
+        if self.turn.limits.queue_full == QueueFull::Drop {
+            return Ok(());
+        }
+        let full = |receiver: &Receiver| receiver.qos != QoS::AtMostOnce && self.turn.presence.is_full(receiver.session);
+        let remote = routes.remote.iter().flat_map(|(_, receivers)| receivers.iter());
+        if routes.local.iter().chain(remote).any(full) { Err(Refusal::QuotaExceeded) } else { Ok(()) }
+    }
+
+    /// Offers a message to one receiver on this line.
+    pub(super) fn hand_over(&mut self, parcel: &mut Parcel<'_>, receiver: &Receiver) {
+        let own;
+        let mut receiver = receiver;
+        if parcel.publisher == Some(receiver.session) && receiver.no_local != NoLocal::None {
+            // [MQTT-3.8.3-3] in 5.0
+            let Some(rest) = self.without_no_local(parcel, receiver) else { return };
+            own = rest;
+            receiver = &own;
+        }
+        let Some(session) =
+            self.slots.get_mut(receiver.session.slot() as usize).and_then(|slot| slot.session.as_deref_mut())
+        else {
+            self.turn.drop_message(Drop::SessionEnded);
+            return;
+        };
+        if session.key != receiver.session {
+            self.turn.drop_message(Drop::SessionEnded);
+            return;
+        }
+        session.offer(parcel, receiver, None, &mut self.turn);
+    }
+
+    /// What the publisher itself gets, if it subscribes both with and without No Local.
+    fn without_no_local(&self, parcel: &Parcel<'_>, receiver: &Receiver) -> Option<Receiver> {
+        if receiver.no_local == NoLocal::All {
+            return None;
+        }
+        let mut found = crate::router::Matches::default();
+        self.turn.tables.find_for_publisher(parcel.topic, receiver.session, &mut found);
+        found.receivers.into_iter().find(|own| own.session == receiver.session)
+    }
+
+    /// Publishes a message of the broker's own making: wills and its state.
+    pub fn publish_own(&mut self, message: &Arc<Message>) {
+        let mut parcel = Parcel::of(message);
+        if self.route(&mut parcel, Caution::Always).is_err() {
+            self.turn.drop_message(Drop::QueueFull);
+        }
+    }
+
+    fn refuse_publish(
+        &mut self,
+        connection: ConnectionKey,
+        exchange: Exchange<phase::Running>,
+        publish: &Publish,
+        refusal: Refusal,
+    ) -> Flow {
+        self.turn.end(exchange.stop(refusal));
+        let Some(id) = publish.packet_id else {
+            // QoS 0 has no answer to give; the refusal is counted.
+            return Flow::Continue;
+        };
+        let Some((session, _)) = self.connected(connection) else { return Flow::Closed };
+        if session.link.as_ref().is_none_or(|link| link.version != Version::V5) {
+            // [MQTT-3.3.5-2] in 3.1.1 leaves a positive acknowledgement or the end of the connection. An
+            // acknowledgement would be a promise that is not kept.
+            return self.refuse_by_closing(connection, refusal);
+        }
+        match publish.qos {
+            QoS::ExactlyOnce => self.answer_pubrec(connection, id, refusal.pubrec()),
+            QoS::AtMostOnce | QoS::AtLeastOnce => self.answer_puback(connection, id, refusal.puback()),
+        }
+    }
+
+    fn answer_puback(&mut self, connection: ConnectionKey, id: PacketId, reason: PubackReason) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
+        let Some(link) = &mut session.link else { return Flow::Closed };
+        if reason == PubackReason::Success || link.version != Version::V5 {
+            link.write_ack(connection.slot, PacketKind::Puback, id, turn);
+        } else {
+            let packet = Packet::Puback(Puback { packet_id: id, reason, properties: None });
+            link.write(connection.slot, &packet, turn);
+        }
+        Flow::Continue
+    }
+
+    pub(super) fn answer_pubrec(&mut self, connection: ConnectionKey, id: PacketId, reason: PubrecReason) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
+        let Some(link) = &mut session.link else { return Flow::Closed };
+        if reason == PubrecReason::Success || link.version != Version::V5 {
+            link.write_ack(connection.slot, PacketKind::Pubrec, id, turn);
+        } else {
+            let packet = Packet::Pubrec(Pubrec { packet_id: id, reason, properties: None });
+            link.write(connection.slot, &packet, turn);
+        }
+        Flow::Continue
+    }
+
+    /// Puts the topic that the alias stands for into the packet, or learns it: [MQTT-3.3.2-9], [MQTT-3.3.2-12] in 5.0.
+    fn resolve_alias(&mut self, connection: ConnectionKey, publish: &mut Publish, alias: u16) -> Result<(), Flow> {
+        let alias_max = self.turn.limits.alias_max;
+        let (reason, what) = if alias > alias_max {
+            (DisconnectReason::TopicAliasInvalid, "topic alias above Topic Alias Maximum (MQTT-3.3.2-9)")
+        } else {
+            let Some((session, _)) = self.connected(connection) else { return Err(Flow::Closed) };
+            let Some(link) = &mut session.link else { return Err(Flow::Closed) };
+            let place = usize::from(alias) - 1;
+            if link.aliases_in.len() <= place {
+                link.aliases_in.resize(place + 1, None);
+            }
+            match link.aliases_in.get_mut(place) {
+                Some(known) if !publish.topic.is_empty() => {
+                    *known = Some(publish.topic.detach());
+                    return Ok(());
+                }
+                Some(Some(known)) => {
+                    publish.topic = known.clone();
+                    return Ok(());
+                }
+                Some(None) | None => {
+                    let what = "topic alias that no topic was given to (section 3.3.2.3.4)";
+                    (DisconnectReason::ProtocolError, what)
+                }
+            }
+        };
+        Err(self.violation(connection, reason, what))
+    }
+
+    fn expect_pubrel(&mut self, connection: ConnectionKey, id: PacketId) -> Replay {
+        let Some((session, turn)) = self.connected(connection) else { return Replay::TooMany };
+        if session.unreleased.iter().any(|(known, _)| *known == id) {
+            Replay::Again
+        } else if session.unreleased.len() >= turn.limits.qos2_pending_max.min(usize::from(turn.limits.receive_max)) {
+            Replay::TooMany
+        } else {
+            Replay::First
+        }
+    }
+
+    fn note_unreleased(&mut self, connection: ConnectionKey, id: PacketId, exchange: Exchange<phase::Running>) {
+        match self.connected(connection) {
+            Some((session, _)) => session.unreleased.push((id, exchange)),
+            None => self.turn.end(exchange.cancel()),
+        }
+    }
+}
+
+/// Whether a message may be refused for lack of room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caution {
+    /// It is a client's: refuse it before it is acknowledged.
+    MayRefuse,
+    /// It is the broker's own: nobody is there to be told.
+    Always,
+}
+
+enum Replay {
+    First,
+    Again,
+    TooMany,
+}

@@ -1,0 +1,250 @@
+//! SUBSCRIBE and UNSUBSCRIBE: judged here, carried out by the router, acknowledged when in force on every line.
+
+use mqtt_codec::{
+    AckProperties, Packet, PacketId, RetainHandling, Suback, SubackReason, Subscribe, SubscribeFilter, SubscriptionId, Unsuback,
+    UnsubackReason, Unsubscribe,
+};
+
+use super::hold::hold;
+use super::{ConnectionKey, Flow, Line};
+use crate::effect::Effect;
+use crate::exchange::{Ask, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::message::Millis;
+use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
+use crate::routing::{RouteChange, RouteOutcomes, RouteReply, RouteRequest, Ticket};
+use crate::session::{Feed, Link, Pending, Session};
+use crate::turn::Turn;
+
+impl Line {
+    pub(super) fn subscribe(&mut self, connection: ConnectionKey, packet: Subscribe) -> Flow {
+        let exchange = self.turn.start(Kind::Subscribe);
+        self.judge_subscribe(connection, exchange, packet)
+    }
+
+    /// Asks the overseer, then the router. Also where a held SUBSCRIBE goes on.
+    pub(super) fn judge_subscribe(
+        &mut self,
+        connection: ConnectionKey,
+        exchange: Exchange<phase::Running>,
+        packet: Subscribe,
+    ) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else {
+            self.turn.end(exchange.cancel());
+            return Flow::Closed;
+        };
+        let username = session.link.as_ref().and_then(|link| link.username.as_deref());
+        let request = Request { client_id: &session.client_id, username, ask: Ask::Subscribe(&packet) };
+        match turn.judge(&exchange, &request) {
+            Verdict::Proceed => {}
+            Verdict::Block(millis) => {
+                return hold(session, turn, connection, (exchange, Packet::Subscribe(packet)), millis);
+            }
+            Verdict::Stop(refusal) => {
+                turn.end(exchange.stop(refusal));
+                let reasons = packet.filters.iter().map(|_| refusal.suback()).collect();
+                return write_suback(session, connection, packet.packet_id, reasons, turn);
+            }
+            Verdict::Cancel => {
+                turn.end(exchange.cancel());
+                return Flow::Continue;
+            }
+        }
+        let refused: Vec<Option<Refusal>> =
+            packet.filters.iter().map(|wanted| check_filter(wanted, turn)).collect();
+        let wanted = packet.filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
+        let changes = wanted
+            .map(|(filter, _)| (filter.filter.detach(), options_of(filter, packet.subscription_id)))
+            .collect();
+        let pending = Pending {
+            exchange: exchange.block(),
+            packet_id: packet.packet_id,
+            filters: packet.filters.into_iter().map(detach).collect(),
+            subscription_id: packet.subscription_id,
+            refused,
+        };
+        let ticket = Ticket { connection, packet_id: pending.packet_id };
+        session.routed = true;
+        request_route(session, turn, pending, RouteChange::Subscribe(ticket, changes))
+    }
+
+    pub(super) fn unsubscribe(&mut self, connection: ConnectionKey, packet: Unsubscribe) -> Flow {
+        let exchange = self.turn.start(Kind::Unsubscribe);
+        self.judge_unsubscribe(connection, exchange, packet)
+    }
+
+    /// Asks the overseer, then the router. Also where a held UNSUBSCRIBE goes on.
+    pub(super) fn judge_unsubscribe(
+        &mut self,
+        connection: ConnectionKey,
+        exchange: Exchange<phase::Running>,
+        packet: Unsubscribe,
+    ) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else {
+            self.turn.end(exchange.cancel());
+            return Flow::Closed;
+        };
+        let username = session.link.as_ref().and_then(|link| link.username.as_deref());
+        let request = Request { client_id: &session.client_id, username, ask: Ask::Unsubscribe(&packet) };
+        match turn.judge(&exchange, &request) {
+            Verdict::Proceed => {}
+            Verdict::Block(millis) => {
+                return hold(session, turn, connection, (exchange, Packet::Unsubscribe(packet)), millis);
+            }
+            Verdict::Stop(refusal) => {
+                turn.end(exchange.stop(refusal));
+                let reasons = packet.filters.iter().map(|_| refusal.unsuback()).collect();
+                return write_unsuback(session, connection, packet.packet_id, reasons, turn);
+            }
+            Verdict::Cancel => {
+                turn.end(exchange.cancel());
+                return Flow::Continue;
+            }
+        }
+        let filters = packet.filters.iter().map(|filter| filter.detach()).collect();
+        let pending = Pending {
+            exchange: exchange.block(),
+            packet_id: packet.packet_id,
+            filters: Vec::new(),
+            subscription_id: None,
+            refused: Vec::new(),
+        };
+        let ticket = Ticket { connection, packet_id: pending.packet_id };
+        request_route(session, turn, pending, RouteChange::Unsubscribe(ticket, filters))
+    }
+
+    /// The router's answer: SUBACK or UNSUBACK leaves, and retained messages follow.
+    pub fn routed(&mut self, reply: RouteReply, now: Millis) {
+        self.turn.now = now;
+        let connection = reply.ticket.connection;
+        // The client may be gone; its exchange was canceled then.
+        let Some((session, turn)) = self.connected(connection) else { return };
+        let Some(link) = &mut session.link else { return };
+        let Some(place) = link.pending.iter().position(|pending| pending.packet_id == reply.ticket.packet_id) else {
+            return;
+        };
+        let pending = link.pending.remove(place);
+        link.resume_if_free(connection.slot, turn);
+        let id = pending.packet_id;
+        turn.end(pending.exchange.resume().finish());
+        let flow = match reply.outcomes {
+            RouteOutcomes::Subscribed(outcomes) => {
+                let (reasons, feeds) = outcome_of(pending.filters, pending.subscription_id, &pending.refused, &outcomes);
+                let flow = write_suback(session, connection, id, reasons, turn);
+                session.feeds.extend(feeds);
+                session.pump(turn);
+                flow
+            }
+            RouteOutcomes::Unsubscribed(existed) => {
+                let reason = |existed: bool| {
+                    if existed { UnsubackReason::Success } else { UnsubackReason::NoSubscriptionExisted }
+                };
+                write_unsuback(session, connection, id, existed.into_iter().map(reason).collect(), turn)
+            }
+        };
+        debug_assert_eq!(flow, Flow::Continue);
+        self.settle();
+    }
+}
+
+fn options_of(wanted: &SubscribeFilter, id: Option<SubscriptionId>) -> SubscriptionOptions {
+    SubscriptionOptions {
+        qos: wanted.qos,
+        no_local: wanted.no_local,
+        retain_as_published: wanted.retain_as_published,
+        id,
+    }
+}
+
+fn detach(wanted: SubscribeFilter) -> SubscribeFilter {
+    SubscribeFilter { filter: wanted.filter.detach(), ..wanted }
+}
+
+fn check_filter(wanted: &SubscribeFilter, turn: &Turn) -> Option<Refusal> {
+    (wanted.filter.len() > turn.limits.topic_bytes_max).then_some(Refusal::TopicFilterInvalid)
+}
+
+/// The reason codes in the order of the filters ([MQTT-3.9.3-1] in 5.0), and the retained messages to be sent.
+fn outcome_of(
+    filters: Vec<SubscribeFilter>,
+    id: Option<SubscriptionId>,
+    refused: &[Option<Refusal>],
+    outcomes: &[Result<bool, SubscribeRefusal>],
+) -> (Vec<SubackReason>, Vec<Feed>) {
+    let mut outcomes = outcomes.iter();
+    let mut reasons = Vec::with_capacity(filters.len());
+    let mut feeds = Vec::new();
+    for (wanted, refused) in filters.into_iter().zip(refused) {
+        let outcome = match refused {
+            Some(refusal) => Err(*refusal),
+            None => outcomes.next().map_or(Err(Refusal::Unspecified), |outcome| outcome.map_err(refusal_of)),
+        };
+        match outcome {
+            Ok(existed) => {
+                reasons.push(SubackReason::granted(wanted.qos));
+                if wants_retained(&wanted, existed) {
+                    feeds.push(Feed::new(wanted.filter, wanted.qos, id.map_or(SubscriptionIds::None, SubscriptionIds::One)));
+                }
+            }
+            Err(refusal) => reasons.push(refusal.suback()),
+        }
+    }
+    (reasons, feeds)
+}
+
+fn refusal_of(refusal: SubscribeRefusal) -> Refusal {
+    match refusal {
+        SubscribeRefusal::TooManySubscriptions => Refusal::QuotaExceeded,
+        SubscribeRefusal::TooManyLevels => Refusal::TopicFilterInvalid,
+    }
+}
+
+/// [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11] in 5.0; a shared subscription gets none (section 4.8.2).
+fn wants_retained(wanted: &SubscribeFilter, existed: bool) -> bool {
+    let handling = match wanted.retain_handling {
+        RetainHandling::Send => true,
+        RetainHandling::SendIfNew => !existed,
+        RetainHandling::DoNotSend => false,
+    };
+    handling && wanted.filter.share().is_none()
+}
+
+fn request_route(session: &mut Session, turn: &mut Turn, pending: Pending, change: RouteChange) -> Flow {
+    let max = turn.limits.route_requests_max;
+    turn.effects.push(Effect::Route(RouteRequest { session: session.key, change }));
+    let Some(link) = &mut session.link else { return Flow::Closed };
+    link.pending.push(pending);
+    if link.pending.len() >= max {
+        link.paused = true;
+        return Flow::Hold;
+    }
+    Flow::Continue
+}
+
+fn write_suback(
+    session: &mut Session,
+    connection: ConnectionKey,
+    packet_id: PacketId,
+    reasons: Vec<SubackReason>,
+    turn: &mut Turn,
+) -> Flow {
+    let packet = Packet::Suback(Suback { packet_id, properties: AckProperties::default(), reasons });
+    write_answer(session.link.as_deref_mut(), connection, &packet, turn)
+}
+
+fn write_unsuback(
+    session: &mut Session,
+    connection: ConnectionKey,
+    packet_id: PacketId,
+    reasons: Vec<UnsubackReason>,
+    turn: &mut Turn,
+) -> Flow {
+    let packet = Packet::Unsuback(Unsuback { packet_id, properties: AckProperties::default(), reasons });
+    write_answer(session.link.as_deref_mut(), connection, &packet, turn)
+}
+
+fn write_answer(link: Option<&mut Link>, connection: ConnectionKey, packet: &Packet, turn: &mut Turn) -> Flow {
+    if let Some(link) = link {
+        link.write(connection.slot, packet, turn);
+    }
+    Flow::Continue
+}

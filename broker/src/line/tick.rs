@@ -1,0 +1,157 @@
+//! Time passes, and word comes from other lines.
+
+use std::sync::Arc;
+
+use mqtt_codec::{QoS, TopicName};
+
+use super::{ConnectionKey, Line};
+use crate::counters::Drop;
+use crate::effect::{Cause, Forward};
+use crate::key::SessionKey;
+use crate::message::{Message, Millis};
+use crate::router::Receiver;
+use crate::session::{Delivery, Offered, Parcel};
+use crate::timers::Timer;
+
+impl Line {
+    /// When [`Line::tick`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.turn.timers.next()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Millis) {
+        self.turn.now = now;
+        while let Some((key, timer)) = self.turn.timers.pop_due(now) {
+            let slot = key.slot();
+            if self.session_at(slot).is_none_or(|session| session.key != key) {
+                continue;
+            }
+            match timer {
+                Timer::KeepAlive(epoch) => self.check_keep_alive(key, epoch),
+                Timer::SessionExpiry => self.check_expiry(key),
+                Timer::Will => self.check_will(key),
+                Timer::Hold(epoch) => self.hold_over(ConnectionKey { slot, epoch }),
+                Timer::Deliver => self.deliver_held(slot),
+            }
+        }
+        self.settle();
+    }
+
+    /// Whether [`Line::work`] has something to do.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.turn.feeding.is_empty()
+    }
+
+    /// Goes on with long queues and with the retained messages of new subscriptions, a bounded number at a time.
+    pub fn work(&mut self, now: Millis) {
+        self.turn.now = now;
+        let feeding = std::mem::take(&mut self.turn.feeding);
+        for slot in feeding {
+            if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) {
+                session.pump(&mut self.turn);
+            }
+        }
+        self.settle();
+    }
+
+    /// Takes messages from another line.
+    pub fn deliver(&mut self, forwards: &[Forward], now: Millis) {
+        self.turn.now = now;
+        for forward in forwards {
+            let mut parcel = Parcel::of(&forward.message);
+            self.turn.templates.next_parcel();
+            match &forward.via {
+                None => forward.receivers.iter().for_each(|receiver| self.hand_over(&mut parcel, receiver)),
+                Some(key) => {
+                    forward.receivers.iter().for_each(|member| self.deliver_shared(&mut parcel, member, key));
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// The other line chose this member; if it cannot take the message after all, another is chosen here.
+    fn deliver_shared(&mut self, parcel: &mut Parcel<'_>, member: &Receiver, key: &Arc<crate::router::ShareKey>) {
+        let session =
+            self.slots.get_mut(member.session.slot() as usize).and_then(|slot| slot.session.as_deref_mut());
+        if let Some(session) = session
+            && session.key == member.session
+            && session.offer(parcel, member, Some(key), &mut self.turn) == Offered::Taken
+        {
+            return;
+        }
+        let delivery = Delivery {
+            message: parcel.message(),
+            qos: parcel.qos.min(member.qos),
+            retain: false,
+            ids: member.ids.clone(),
+            via: Some(Arc::clone(key)),
+        };
+        for _ in self.share_again(vec![delivery], member.session) {
+            self.turn.drop_message(Drop::NoMember);
+        }
+    }
+
+    /// Publishes a retained message about the broker itself.
+    pub fn publish_state(&mut self, topic: TopicName, payload: String, now: Millis) {
+        self.turn.now = now;
+        let message = Message {
+            topic,
+            payload: payload.into(),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            properties: None,
+            expires_at: None,
+            publisher: None,
+        };
+        self.publish_own(&Arc::new(message));
+        self.settle();
+    }
+
+    /// [MQTT-3.1.2-22] in 5.0, [MQTT-3.1.2-24] in 3.1.1. The timer looks once per period instead of being moved with
+    /// every packet.
+    fn check_keep_alive(&mut self, key: SessionKey, epoch: u32) {
+        let connection = ConnectionKey { slot: key.slot(), epoch };
+        let Some((session, turn)) = self.connected(connection) else { return };
+        let Some(link) = &mut session.link else { return };
+        let deadline = link.heard_at.plus(link.silence_millis_max);
+        // A connection that the broker itself keeps from speaking is not silent.
+        if deadline > turn.now || link.paused {
+            link.looks_at = if link.paused { turn.now.plus(link.silence_millis_max) } else { deadline };
+            turn.timers.set(link.looks_at, key, Timer::KeepAlive(epoch));
+            return;
+        }
+        self.close(connection, Cause::KeepAliveTimeout);
+    }
+
+    /// [MQTT-4.1.0-2] in 5.0
+    fn check_expiry(&mut self, key: SessionKey) {
+        let now = self.turn.now;
+        let Some(session) = self.session_at(key.slot()) else { return };
+        if session.link.is_none() && session.expires_at() <= now {
+            self.turn.counters.sessions_expired += 1;
+            self.end_session(key.slot());
+        }
+    }
+
+    fn check_will(&mut self, key: SessionKey) {
+        let now = self.turn.now;
+        let Some(session) = self.session_at(key.slot()) else { return };
+        if session.link.is_none()
+            && session.will_due_at() <= now
+            && let Some(will) = session.will.take()
+        {
+            self.publish_will(&will, key);
+        }
+    }
+
+    fn deliver_held(&mut self, slot: u32) {
+        if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) {
+            session.held_until = None;
+            session.pump(&mut self.turn);
+        }
+    }
+}

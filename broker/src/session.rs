@@ -1,0 +1,83 @@
+//! All that the broker knows of one client, connected or not. A value with exactly one holder: the client's home line.
+
+use std::collections::VecDeque;
+
+use mqtt_codec::{ClientId, PacketId, Will};
+
+pub use inflight::{Delivery, Inflight};
+pub(crate) use feed::Feed;
+pub(crate) use inflight::{Acknowledged, Resend};
+pub(crate) use link::{Held, Link, Pending};
+pub(crate) use offer::Offered;
+pub use outbox::Outbox;
+pub(crate) use parcel::{Parcel, Templates};
+pub use queue::Queue;
+pub use trail::Trail;
+
+use crate::exchange::{Exchange, phase};
+use crate::key::SessionKey;
+use crate::message::Millis;
+
+mod feed;
+mod inflight;
+mod link;
+mod offer;
+mod outbox;
+mod parcel;
+mod pump;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod trail;
+
+/// Session Expiry Interval that means "as long as the broker allows".
+pub(crate) const NEVER_SECS: u32 = u32::MAX;
+
+/// One client's session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) key: SessionKey,
+    pub(crate) client_id: ClientId,
+    /// Seconds that it outlives its connection; 0: it ends with it.
+    pub(crate) expiry_secs: u32,
+    pub(crate) queue: Queue,
+    pub(crate) inflight: Inflight,
+    /// QoS 2 messages from the client that were passed on and await their PUBREL, oldest first.
+    pub(crate) unreleased: Vec<(PacketId, Exchange<phase::Running>)>,
+    /// Retained messages on their way to new subscriptions.
+    pub(crate) feeds: VecDeque<Feed>,
+    /// A will that waits for its delay while the client is away.
+    pub(crate) will: Option<Box<Will>>,
+    /// When its last connection ended.
+    pub(crate) left_at: Millis,
+    /// Whether the router may have subscriptions of it.
+    pub(crate) routed: bool,
+    /// Deliveries wait until then, by the overseer's verdict.
+    pub(crate) held_until: Option<Millis>,
+    /// The connection, while there is one.
+    pub(crate) link: Option<Box<Link>>,
+}
+
+impl Session {
+    pub(crate) fn new(key: SessionKey, client_id: ClientId) -> Self {
+        Self {
+            key,
+            client_id,
+            expiry_secs: 0,
+            queue: Queue::default(),
+            inflight: Inflight::default(),
+            unreleased: Vec::new(),
+            feeds: VecDeque::new(),
+            will: None,
+            left_at: Millis::default(),
+            routed: false,
+            held_until: None,
+            link: None,
+        }
+    }
+
+    /// The session's address with its connection's number, if it has this connection.
+    pub(crate) fn has_epoch(&self, epoch: u32) -> bool {
+        self.link.as_ref().is_some_and(|link| link.epoch == epoch)
+    }
+}

@@ -1,0 +1,62 @@
+//! The retained messages that a new subscription asks for, in full, at the pace of their receiver.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use mqtt_codec::{QoS, TopicFilter, TopicName};
+
+use super::Delivery;
+use crate::message::{Message, Millis};
+use crate::router::SubscriptionIds;
+use crate::tables::Tables;
+
+/// A walk through the retained messages that match one subscription.
+///
+/// It remembers the topic it stopped at and nothing more, so that a million matches take no more memory than one.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(crate) filter: TopicFilter,
+    pub(crate) qos: QoS,
+    pub(crate) ids: SubscriptionIds,
+    cursor: Option<TopicName>,
+    ready: VecDeque<Arc<Message>>,
+    walked: bool,
+}
+
+/// What a feed has for its receiver.
+#[derive(Debug)]
+pub(crate) enum Fed {
+    /// The next message.
+    Next(Delivery),
+    /// Nothing found among the entries that one call may look at; ask again.
+    Later,
+    /// That was all.
+    End,
+}
+
+impl Feed {
+    pub(crate) fn new(filter: TopicFilter, qos: QoS, ids: SubscriptionIds) -> Self {
+        Self { filter, qos, ids, cursor: None, ready: VecDeque::new(), walked: false }
+    }
+
+    /// The next message, looking at a bounded number of entries.
+    pub(crate) fn next(&mut self, tables: &dyn Tables, now: Millis) -> Fed {
+        if self.ready.is_empty() && !self.walked {
+            let mut found = Vec::new();
+            self.cursor = tables.retained(&self.filter, self.cursor.as_ref(), now, &mut found);
+            self.walked = self.cursor.is_none();
+            self.ready.extend(found);
+        }
+        match self.ready.pop_front() {
+            Some(message) => Fed::Next(Delivery {
+                qos: self.qos.min(message.qos),
+                retain: true,
+                ids: self.ids.clone(),
+                via: None,
+                message,
+            }),
+            None if self.walked => Fed::End,
+            None => Fed::Later,
+        }
+    }
+}

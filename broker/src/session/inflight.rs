@@ -1,0 +1,240 @@
+//! What a session has sent at QoS 1 and 2 and has not seen acknowledged to the end.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use mqtt_codec::{PacketId, QoS};
+
+use crate::exchange::{DeliverEvent, DeliverStep, Exchange, phase};
+use crate::limits::{FIRST_PACKET_ID, PACKET_IDS, next_packet_id};
+use crate::message::Message;
+use crate::router::{ShareKey, SubscriptionIds};
+
+/// One message on its way to one session.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The message, shared with all other receivers.
+    pub message: Arc<Message>,
+    /// QoS towards this session.
+    pub qos: QoS,
+    /// RETAIN flag towards this session.
+    pub retain: bool,
+    /// Identifiers of the subscriptions that it matched.
+    pub ids: SubscriptionIds,
+    /// The shared group that chose this session, to choose another if it leaves.
+    pub via: Option<Arc<ShareKey>>,
+}
+
+/// A delivery that has a packet id.
+#[derive(Debug)]
+struct Entry {
+    /// Dropped with the PUBREC: after it only the id is needed.
+    delivery: Option<Delivery>,
+    exchange: Exchange<phase::Running>,
+    step: DeliverStep,
+    /// Counts against Receive Maximum of this connection.
+    counted: bool,
+}
+
+/// What an acknowledgement did.
+#[derive(Debug)]
+pub(crate) enum Acknowledged {
+    /// The conversation goes on with a PUBREL.
+    Release,
+    /// The conversation is over.
+    Done,
+    /// No conversation has this id.
+    Unknown,
+    /// There is one, and the packet does not fit it.
+    Unfitting,
+}
+
+/// What has to be sent again on a new connection.
+#[derive(Debug)]
+pub(crate) enum Resend {
+    Publish(PacketId, Delivery),
+    Pubrel(PacketId),
+}
+
+/// Deliveries in the order in which they were sent, found by packet id without hashing.
+///
+/// Ids are given out in sequence, so an entry's place in the ring is its distance from the oldest open one. A client
+/// that acknowledges in order, as the standard asks, always hits the front.
+#[derive(Debug)]
+pub struct Inflight {
+    /// `None` marks one that ended before an older one did.
+    ring: VecDeque<Option<Entry>>,
+    /// Id of the ring's front.
+    first: PacketId,
+    open: usize,
+    /// PUBLISH packets sent on this connection and not yet acknowledged to the end.
+    quota_used: u16,
+    /// Entries from here on have not been sent on this connection.
+    resend_at: usize,
+}
+
+impl Default for Inflight {
+    fn default() -> Self {
+        Self { ring: VecDeque::new(), first: FIRST_PACKET_ID, open: 0, quota_used: 0, resend_at: 0 }
+    }
+}
+
+impl Inflight {
+    /// Conversations open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.open
+    }
+
+    /// Whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Whether another PUBLISH may be sent within `window`, the receiver's Receive Maximum: [MQTT-4.9.0-2] in 5.0.
+    pub(crate) fn has_room(&self, window: u16) -> bool {
+        self.quota_used < window && self.ring.len() < PACKET_IDS
+    }
+
+    /// Whether a resumed session still has packets to send again.
+    pub(crate) fn resends(&self) -> bool {
+        self.resend_at < self.ring.len()
+    }
+
+    /// Gives the delivery an unused id. The caller has checked [`Self::has_room`].
+    pub(crate) fn begin(&mut self, delivery: Delivery, exchange: Exchange<phase::Running>) -> PacketId {
+        let step = match delivery.qos {
+            QoS::AtMostOnce | QoS::AtLeastOnce => DeliverStep::AwaitPuback,
+            QoS::ExactlyOnce => DeliverStep::AwaitPubrec,
+        };
+        let id = self.id_at(self.ring.len());
+        self.ring.push_back(Some(Entry { delivery: Some(delivery), exchange, step, counted: true }));
+        self.resend_at = self.ring.len();
+        self.open += 1;
+        self.quota_used += 1;
+        id
+    }
+
+    /// Takes the client's answer to the conversation `id`. The exchange comes back when it is over.
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: PacketId,
+        event: DeliverEvent,
+    ) -> (Acknowledged, Option<Exchange<phase::Running>>) {
+        let place = self.place_of(id);
+        let Some(entry) = self.ring.get_mut(place).and_then(Option::as_mut) else {
+            return (Acknowledged::Unknown, None);
+        };
+        match entry.step.next(event) {
+            None => (Acknowledged::Unfitting, None),
+            Some(DeliverStep::AwaitPubcomp) => {
+                entry.step = DeliverStep::AwaitPubcomp;
+                entry.delivery = None;
+                (Acknowledged::Release, None)
+            }
+            Some(DeliverStep::Done | DeliverStep::AwaitPuback | DeliverStep::AwaitPubrec) => {
+                (Acknowledged::Done, self.abandon(id))
+            }
+        }
+    }
+
+    /// Ends the conversation `id` and frees its packet id.
+    pub(crate) fn abandon(&mut self, id: PacketId) -> Option<Exchange<phase::Running>> {
+        let place = self.place_of(id);
+        let entry = self.ring.get_mut(place)?.take()?;
+        self.quota_used -= u16::from(entry.counted);
+        self.open -= 1;
+        self.drop_ended();
+        Some(entry.exchange)
+    }
+
+    fn drop_ended(&mut self) {
+        while let Some(None) = self.ring.front() {
+            self.ring.pop_front();
+            self.first = next_packet_id(self.first);
+            self.resend_at = self.resend_at.saturating_sub(1);
+        }
+        if self.ring.is_empty() && self.ring.capacity() > 64 {
+            self.ring = VecDeque::new();
+        }
+    }
+
+    /// Starts over on a new connection: all is to be sent again, and the quota is whole ([MQTT-4.4.0-1] in 5.0).
+    pub(crate) fn restart(&mut self) {
+        self.quota_used = 0;
+        self.resend_at = 0;
+        for entry in self.ring.iter_mut().flatten() {
+            entry.counted = false;
+        }
+    }
+
+    /// The next packet to send again, in the order of the first sending. PUBREL waits for no quota.
+    pub(crate) fn next_resend(&mut self, window: u16) -> Option<Resend> {
+        while self.resend_at < self.ring.len() {
+            let id = self.id_at(self.resend_at);
+            let Some(Some(entry)) = self.ring.get_mut(self.resend_at) else {
+                self.resend_at += 1;
+                continue;
+            };
+            let resend = match &entry.delivery {
+                Some(_) if self.quota_used >= window => return None,
+                Some(delivery) => {
+                    entry.counted = true;
+                    self.quota_used += 1;
+                    Resend::Publish(id, delivery.clone())
+                }
+                None => Resend::Pubrel(id),
+            };
+            self.resend_at += 1;
+            return Some(resend);
+        }
+        None
+    }
+
+    /// Takes out what another member of a shared group may get instead: QoS 1, not acknowledged.
+    ///
+    /// A QoS 2 message that was sent belongs to this session: [MQTT-4.8.2-4], [MQTT-4.8.2-5] in 5.0.
+    pub(crate) fn take_shared(&mut self) -> Vec<(Delivery, Exchange<phase::Running>)> {
+        let mut taken = Vec::new();
+        for slot in &mut self.ring {
+            let movable = slot.as_ref().is_some_and(|entry| {
+                entry.step == DeliverStep::AwaitPuback && entry.delivery.as_ref().is_some_and(|d| d.via.is_some())
+            });
+            if movable
+                && let Some(Entry { delivery: Some(delivery), exchange, counted, .. }) = slot.take()
+            {
+                self.quota_used -= u16::from(counted);
+                self.open -= 1;
+                taken.push((delivery, exchange));
+            }
+        }
+        self.drop_ended();
+        taken
+    }
+
+    /// Takes all conversations out, for a session that ends.
+    pub(crate) fn take_all(&mut self) -> Vec<Exchange<phase::Running>> {
+        let ring = std::mem::take(self).ring;
+        ring.into_iter().flatten().map(|entry| entry.exchange).collect()
+    }
+
+    /// Steps of the open conversations with their ids, oldest first.
+    pub fn steps(&self) -> impl Iterator<Item = (PacketId, DeliverStep)> + '_ {
+        self.ring
+            .iter()
+            .enumerate()
+            .filter_map(|(place, entry)| entry.as_ref().map(|entry| (self.id_at(place), entry.step)))
+    }
+
+    /// Distance of `id` from the oldest open id, around the id space of 1 to 65,535.
+    fn place_of(&self, id: PacketId) -> usize {
+        let (id, first) = (usize::from(id.get()), usize::from(self.first.get()));
+        if id >= first { id - first } else { id + PACKET_IDS - first }
+    }
+
+    fn id_at(&self, place: usize) -> PacketId {
+        let number = (usize::from(self.first.get()) - 1 + place) % PACKET_IDS + 1;
+        u16::try_from(number).ok().and_then(PacketId::new).unwrap_or(FIRST_PACKET_ID)
+    }
+}

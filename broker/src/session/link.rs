@@ -1,0 +1,69 @@
+//! A session's connection: what is true of it only while it lasts.
+
+use mqtt_codec::{Packet, PacketId, SubscribeFilter, TopicName, Version, Will};
+
+use super::{Outbox, Trail};
+use crate::exchange::{Exchange, phase};
+use crate::line::Peer;
+use crate::message::Millis;
+
+/// The connection of a session.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Tells this connection from the ones that the slot had before.
+    pub(crate) epoch: u32,
+    pub(crate) version: Version,
+    pub(crate) peer: Peer,
+    pub(crate) username: Option<String>,
+    pub(crate) out: Outbox,
+    /// Whether the line's list of connections to be written has this one.
+    pub(crate) dirty: bool,
+    /// The client's Receive Maximum.
+    pub(crate) window: u16,
+    /// The client's Maximum Packet Size, in bytes.
+    pub(crate) packet_bytes_max: usize,
+    /// Topics that the client has given a number, by number.
+    pub(crate) aliases_in: Vec<Option<TopicName>>,
+    /// Topics that the broker has given a number, from 1 on.
+    pub(crate) aliases_out: Vec<TopicName>,
+    pub(crate) alias_out_max: usize,
+    /// One and a half times Keep Alive, in milliseconds; 0: none.
+    pub(crate) silence_millis_max: u64,
+    pub(crate) heard_at: Millis,
+    /// When the timer looks next.
+    pub(crate) looks_at: Millis,
+    /// It goes on with a session that was there, so that what the client sends may be a repeat.
+    pub(crate) resumed: bool,
+    /// Session Expiry Interval of CONNECT was 0, so DISCONNECT may not raise it.
+    pub(crate) expiry_was_zero: bool,
+    pub(crate) will: Option<Box<Will>>,
+    /// SUBSCRIBE and UNSUBSCRIBE exchanges that wait for the router.
+    pub(crate) pending: Vec<Pending>,
+    /// An exchange that the overseer holds; the connection is not read meanwhile.
+    pub(crate) held: Option<Box<Held>>,
+    /// Whether the shell was told to stop reading.
+    pub(crate) paused: bool,
+    pub(crate) opened_at: Millis,
+    pub(crate) trail: Trail,
+    pub(crate) packets_in: u64,
+    pub(crate) packets_out: u64,
+}
+
+/// A request that the router is working on.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) exchange: Exchange<phase::Blocked>,
+    pub(crate) packet_id: PacketId,
+    /// What was asked; empty for UNSUBSCRIBE.
+    pub(crate) filters: Vec<SubscribeFilter>,
+    pub(crate) subscription_id: Option<mqtt_codec::SubscriptionId>,
+    /// What was refused before the router was asked, by place.
+    pub(crate) refused: Vec<Option<crate::exchange::Refusal>>,
+}
+
+/// A request that the overseer lets wait.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) exchange: Exchange<phase::Blocked>,
+    pub(crate) packet: Packet,
+}

@@ -1,0 +1,305 @@
+//! A message is offered to one session: written at once, queued, or dropped with a reason.
+
+use std::sync::Arc;
+
+use mqtt_codec::{Alias, PacketId, PacketKind, Patch, QoS, TopicName, Version};
+
+use super::{Delivery, Link, Parcel, Session};
+use crate::counters::Drop;
+use crate::exchange::{Ask, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::limits::QueueFull;
+use crate::router::{Receiver, ShareKey, SubscriptionIds};
+use crate::turn::Turn;
+
+/// Payloads from this size on are shared with the outbox instead of copied into it.
+const SHARE_BYTES_MIN: usize = 16 << 10;
+
+/// What one receiver gets of a message.
+pub(crate) struct Terms<'a> {
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) ids: &'a SubscriptionIds,
+    pub(crate) packet_id: Option<PacketId>,
+    pub(crate) dup: bool,
+}
+
+/// What became of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// Written or queued.
+    Taken,
+    /// Not for this session, for the counted reason.
+    Dropped(Drop),
+}
+
+impl Session {
+    /// Offers a message that one of this session's subscriptions matched.
+    ///
+    /// A member of a shared group that cannot take it gives it back uncounted, so that another is asked.
+    pub(crate) fn offer(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        receiver: &Receiver,
+        via: Option<&Arc<ShareKey>>,
+        turn: &mut Turn,
+    ) -> Offered {
+        // [MQTT-3.8.4-8] in 5.0: the lower of both, never dropped for being higher.
+        let qos = parcel.qos.min(receiver.qos);
+        let retain = parcel.retain && receiver.retain_as_published;
+        let offered = if qos == QoS::AtMostOnce {
+            self.offer_unacknowledged(parcel, receiver, retain, turn)
+        } else {
+            let delivery =
+                Delivery { message: parcel.message(), qos, retain, ids: receiver.ids.clone(), via: via.cloned() };
+            self.offer_acknowledged(parcel, delivery, turn)
+        };
+        if let Offered::Dropped(reason) = offered
+            && via.is_none()
+        {
+            turn.drop_message(reason);
+        }
+        offered
+    }
+
+    fn offer_unacknowledged(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        receiver: &Receiver,
+        retain: bool,
+        turn: &mut Turn,
+    ) -> Offered {
+        let Some(link) = &mut self.link else { return Offered::Dropped(Drop::Away) };
+        let exchange = turn.start(Kind::Deliver);
+        if turn.judges_deliveries {
+            let message = parcel.message();
+            let request =
+                Request { client_id: &self.client_id, username: link.username.as_deref(), ask: Ask::Deliver(&message) };
+            if turn.judge(&exchange, &request) != Verdict::Proceed {
+                turn.end(exchange.stop(Refusal::NotAuthorized));
+                return Offered::Dropped(Drop::Forbidden);
+            }
+        }
+        let terms = Terms { qos: QoS::AtMostOnce, retain, ids: &receiver.ids, packet_id: None, dup: false };
+        match link.write_publish(self.key.slot(), parcel, &terms, turn) {
+            Ok(()) => {
+                turn.end(exchange.finish());
+                Offered::Taken
+            }
+            Err(reason) => {
+                turn.end(exchange.cancel());
+                Offered::Dropped(reason)
+            }
+        }
+    }
+
+    fn offer_acknowledged(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) -> Offered {
+        if delivery.via.is_some() && self.link.as_ref().is_some_and(|link| !link.could_take(parcel, turn)) {
+            return Offered::Dropped(Drop::TooLarge);
+        }
+        if self.queue.is_empty() && self.may_send(turn) {
+            self.send(parcel, delivery, turn);
+            return Offered::Taken;
+        }
+        self.enqueue(delivery, turn)
+    }
+
+    /// Whether a PUBLISH of QoS 1 or 2 may go out at this moment.
+    pub(crate) fn may_send(&self, turn: &Turn) -> bool {
+        self.link.as_ref().is_some_and(|link| {
+            self.held_until.is_none()
+                && !self.inflight.resends()
+                && self.inflight.has_room(link.window)
+                && link.out.len() < turn.limits.out_bytes_max
+        })
+    }
+
+    /// Sends a delivery for the first time. The caller has checked [`Session::may_send`].
+    ///
+    /// Returns the delivery if the overseer lets it wait.
+    pub(crate) fn send(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) {
+        let Some(link) = &mut self.link else { return };
+        let exchange = turn.start(Kind::Deliver);
+        let exchange = if turn.judges_deliveries {
+            match judge_delivery(&self.client_id, link, exchange, &delivery, turn) {
+                Judged::Proceed(exchange) => exchange,
+                Judged::Over => return,
+                Judged::Wait(millis) => {
+                    let until = turn.now.plus(millis);
+                    self.held_until = Some(until);
+                    turn.timers.set(until, self.key, crate::timers::Timer::Deliver);
+                    turn.counters.queued += 1;
+                    self.queue.push_front(delivery);
+                    return;
+                }
+            }
+        } else {
+            exchange
+        };
+        if delivery.message.is_expired(turn.now) {
+            turn.end(exchange.cancel());
+            turn.drop_message(Drop::Expired);
+            return;
+        }
+        // [MQTT-3.1.2-25] in 5.0: as if it had been sent, so no id is taken for it.
+        if !link.could_take(parcel, turn) {
+            turn.end(exchange.cancel());
+            turn.drop_message(Drop::TooLarge);
+            return;
+        }
+        let (qos, retain, ids) = (delivery.qos, delivery.retain, delivery.ids.clone());
+        let id = self.inflight.begin(delivery, exchange);
+        turn.counters.inflight += 1;
+        let terms = Terms { qos, retain, ids: &ids, packet_id: Some(id), dup: false };
+        if let Err(reason) = link.write_publish(self.key.slot(), parcel, &terms, turn) {
+            // The head with this receiver's ids made it too large after all: the conversation ends as if completed.
+            turn.drop_message(reason);
+            if let Some(exchange) = self.inflight.abandon(id) {
+                turn.counters.inflight -= 1;
+                turn.end(exchange.cancel());
+            }
+        }
+    }
+
+    /// Puts a delivery into the queue. What the bound of the queue means is a setting.
+    pub(crate) fn enqueue(&mut self, delivery: Delivery, turn: &mut Turn) -> Offered {
+        let (messages_max, bytes_max) = (turn.limits.queue_messages_max, turn.limits.queue_bytes_max);
+        if self.queue.is_full(messages_max, bytes_max) {
+            let expired = self.queue.remove_expired(turn.now);
+            turn.counters.queued -= expired as u64;
+            (0..expired).for_each(|_| turn.drop_message(Drop::Expired));
+            if turn.limits.queue_full == QueueFull::Drop && self.queue.is_full(messages_max, bytes_max) {
+                return Offered::Dropped(Drop::QueueFull);
+            }
+        }
+        self.queue.push(delivery);
+        turn.counters.queued += 1;
+        if self.queue.is_full(messages_max, bytes_max) {
+            turn.presence.set_full(self.key, true);
+            if self.link.is_some() && turn.limits.queue_full == QueueFull::Refuse {
+                turn.overflowed.push(self.key.slot());
+            }
+        }
+        Offered::Taken
+    }
+}
+
+enum Judged {
+    Proceed(Exchange<phase::Running>),
+    Wait(u64),
+    Over,
+}
+
+fn judge_delivery(
+    client_id: &mqtt_codec::ClientId,
+    link: &Link,
+    exchange: Exchange<phase::Running>,
+    delivery: &Delivery,
+    turn: &mut Turn,
+) -> Judged {
+    let request = Request { client_id, username: link.username.as_deref(), ask: Ask::Deliver(&delivery.message) };
+    match turn.judge(&exchange, &request) {
+        Verdict::Proceed => Judged::Proceed(exchange),
+        Verdict::Block(millis) => {
+            // It starts afresh when the hold is over; this attempt never left the broker.
+            turn.end(exchange.block().cancel());
+            Judged::Wait(millis)
+        }
+        Verdict::Stop(refusal) => {
+            turn.end(exchange.stop(refusal));
+            turn.drop_message(Drop::Forbidden);
+            Judged::Over
+        }
+        Verdict::Cancel => {
+            turn.end(exchange.cancel());
+            turn.drop_message(Drop::Forbidden);
+            Judged::Over
+        }
+    }
+}
+
+impl Link {
+    /// Whether the message without its per-receiver properties fits the client's Maximum Packet Size.
+    pub(crate) fn could_take(&self, parcel: &Parcel<'_>, turn: &mut Turn) -> bool {
+        if self.packet_bytes_max >= turn.limits.packet_bytes_max as usize * 2 {
+            return true;
+        }
+        let patch = Patch { packet_id: Some(PacketId::MIN), ..Patch::default() };
+        turn.templates
+            .form(parcel, self.version, QoS::AtLeastOnce, parcel.retain)
+            .is_some_and(|form| form.len(&patch) <= self.packet_bytes_max)
+    }
+
+    /// Appends a PUBLISH to the outbox.
+    ///
+    /// # Errors
+    ///
+    /// Says why it was not written: expired, too large for the client, or no room for a QoS 0 message.
+    pub(crate) fn write_publish(
+        &mut self,
+        slot: u32,
+        parcel: &Parcel<'_>,
+        terms: &Terms<'_>,
+        turn: &mut Turn,
+    ) -> Result<(), Drop> {
+        let message_expiry_secs = match parcel.expires_at {
+            Some(at) if at <= turn.now && !terms.dup => return Err(Drop::Expired),
+            Some(at) => Some(u32::try_from(at.since(turn.now).div_ceil(1000)).unwrap_or(u32::MAX)),
+            None => None,
+        };
+        let (alias, fresh) = if self.alias_out_max > 0 { self.alias_for(parcel.topic) } else { (None, false) };
+        let wide = self.version == Version::V5;
+        let Some(form) = turn.templates.form(parcel, self.version, terms.qos, terms.retain) else {
+            return Err(Drop::TooLarge);
+        };
+        let patch = Patch {
+            packet_id: terms.packet_id,
+            dup: terms.dup,
+            subscription_ids: if wide { terms.ids.as_slice() } else { &[] },
+            alias,
+            message_expiry_secs: message_expiry_secs.filter(|_| wide),
+        };
+        let len = form.len(&patch);
+        if len > self.packet_bytes_max {
+            return Err(Drop::TooLarge);
+        }
+        if terms.qos == QoS::AtMostOnce && self.out.len() + len > turn.limits.out_bytes_max {
+            return Err(Drop::Slow);
+        }
+        if !self.out.has_buffer() {
+            self.out.lend(turn.buffers.pop().unwrap_or_default());
+        }
+        if parcel.payload.len() >= SHARE_BYTES_MIN {
+            self.out.append(|out| form.write_head(&patch, out));
+            self.out.share(parcel.payload.clone());
+        } else {
+            self.out.append(|out| form.write(&patch, out));
+        }
+        if fresh {
+            self.aliases_out.push(parcel.topic.detach());
+        }
+        turn.counters.count_publish_out(terms.qos, parcel.payload.len());
+        self.sent(slot, PacketKind::Publish, turn);
+        Ok(())
+    }
+
+    /// The number that stands for the topic on this connection, and whether it is given out with this packet.
+    fn alias_for(&self, topic: &TopicName) -> (Option<Alias>, bool) {
+        let known = self.aliases_out.iter().position(|known| known == topic);
+        let place = known.unwrap_or(self.aliases_out.len());
+        if place >= self.alias_out_max {
+            return (None, false);
+        }
+        let number = u16::try_from(place + 1).ok().and_then(std::num::NonZeroU16::new);
+        (number.map(|number| Alias { number, known: known.is_some() }), known.is_none())
+    }
+
+    /// Notes that a packet was appended to the outbox.
+    pub(crate) fn sent(&mut self, slot: u32, kind: PacketKind, turn: &mut Turn) {
+        self.trail.sent(kind);
+        self.packets_out += 1;
+        if !self.dirty {
+            self.dirty = true;
+            turn.dirty.push(slot);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Sends what waits, as far as the receiver's window and its outgoing buffer allow.
+
+use std::sync::Arc;
+
+use mqtt_codec::{PacketId, PacketKind, QoS, encode_short};
+
+use super::feed::Fed;
+use super::offer::Terms;
+use super::{Acknowledged, Delivery, Link, Parcel, Resend, Session};
+use crate::counters::Drop;
+use crate::exchange::DeliverEvent;
+use crate::turn::Turn;
+
+/// Messages that one call sends at most, so that a long queue does not keep a line from its other clients.
+const SENT_MAX: usize = 256;
+
+impl Session {
+    /// Sends resends first, in their old order, then what is queued and what new subscriptions ask for by turns.
+    pub(crate) fn pump(&mut self, turn: &mut Turn) {
+        self.resend(turn);
+        let was_full = turn.presence.any_full() && turn.presence.is_full(self.key);
+        for _ in 0..SENT_MAX {
+            let queued = self.send_queued(turn);
+            let fed = !self.feeds.is_empty() && self.send_fed(turn);
+            if !queued && !fed {
+                break;
+            }
+        }
+        if was_full && !self.queue.is_full(turn.limits.queue_messages_max, turn.limits.queue_bytes_max) {
+            turn.presence.set_full(self.key, false);
+        }
+        if (!self.queue.is_empty() && self.may_send(turn)) || (!self.feeds.is_empty() && self.may_feed(turn)) {
+            turn.feeding.push(self.key.slot());
+        }
+    }
+
+    /// Whether a call of [`Session::pump`] may have something to do once the connection took what it was given.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.queue.is_empty() || !self.feeds.is_empty() || self.inflight.resends()
+    }
+
+    fn resend(&mut self, turn: &mut Turn) {
+        let Some(link) = &mut self.link else { return };
+        while self.inflight.resends() && link.out.len() < turn.limits.out_bytes_max {
+            match self.inflight.next_resend(link.window) {
+                Some(Resend::Pubrel(id)) => link.write_ack(self.key.slot(), PacketKind::Pubrel, id, turn),
+                Some(Resend::Publish(id, delivery)) => {
+                    turn.templates.next_parcel();
+                    let parcel = Parcel::of(&delivery.message);
+                    let terms = Terms {
+                        qos: delivery.qos,
+                        retain: delivery.retain,
+                        ids: &delivery.ids,
+                        packet_id: Some(id),
+                        dup: true,
+                    };
+                    if link.write_publish(self.key.slot(), &parcel, &terms, turn).is_err() {
+                        // The new connection takes smaller packets only: [MQTT-3.1.2-25] in 5.0.
+                        turn.drop_message(Drop::TooLarge);
+                        if let Some(exchange) = self.inflight.abandon(id) {
+                            turn.counters.inflight -= 1;
+                            turn.end(exchange.cancel());
+                        }
+                    }
+                }
+                None => break,
+            }
+        }
+    }
+
+    fn send_queued(&mut self, turn: &mut Turn) -> bool {
+        if !self.may_send(turn) {
+            return false;
+        }
+        let Some(delivery) = self.queue.pop() else { return false };
+        turn.counters.queued -= 1;
+        self.send_waiting(delivery, turn);
+        true
+    }
+
+    fn send_waiting(&mut self, delivery: Delivery, turn: &mut Turn) {
+        turn.templates.next_parcel();
+        let message = Arc::clone(&delivery.message);
+        self.send(&Parcel::of(&message), delivery, turn);
+    }
+
+    fn may_feed(&self, turn: &Turn) -> bool {
+        match (self.feeds.front(), &self.link) {
+            // A feed leaves half of the buffer to live messages.
+            (Some(feed), Some(link)) if feed.qos == QoS::AtMostOnce => link.out.len() < turn.limits.out_bytes_max / 2,
+            (Some(_), Some(_)) => self.may_send(turn),
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    fn send_fed(&mut self, turn: &mut Turn) -> bool {
+        if !self.may_feed(turn) {
+            return false;
+        }
+        let Some(feed) = self.feeds.front_mut() else { return false };
+        match feed.next(turn.tables.as_ref(), turn.now) {
+            Fed::Next(delivery) if delivery.qos == QoS::AtMostOnce => {
+                self.send_retained(&delivery, turn);
+                true
+            }
+            Fed::Next(delivery) => {
+                self.send_waiting(delivery, turn);
+                true
+            }
+            Fed::Later => false,
+            Fed::End => {
+                self.feeds.pop_front();
+                true
+            }
+        }
+    }
+
+    fn send_retained(&mut self, delivery: &Delivery, turn: &mut Turn) {
+        let Some(link) = &mut self.link else { return };
+        turn.templates.next_parcel();
+        let exchange = turn.start(crate::exchange::Kind::Deliver);
+        let terms =
+            Terms { qos: delivery.qos, retain: delivery.retain, ids: &delivery.ids, packet_id: None, dup: false };
+        match link.write_publish(self.key.slot(), &Parcel::of(&delivery.message), &terms, turn) {
+            Ok(()) => turn.end(exchange.finish()),
+            Err(reason) => {
+                turn.end(exchange.cancel());
+                turn.drop_message(reason);
+            }
+        }
+    }
+
+    /// Takes an acknowledgement of one of the broker's own PUBLISH packets and goes on with what waits.
+    pub(crate) fn acknowledged(&mut self, id: PacketId, event: DeliverEvent, turn: &mut Turn) -> Acknowledged {
+        let (done, exchange) = self.inflight.acknowledge(id, event);
+        if let Some(exchange) = exchange {
+            turn.counters.inflight -= 1;
+            turn.end(exchange.finish());
+        }
+        if matches!(done, Acknowledged::Done) && self.has_more() {
+            self.pump(turn);
+        }
+        done
+    }
+}
+
+impl Link {
+    /// Appends an acknowledgement without reason or properties: the same four bytes in every version.
+    pub(crate) fn write_ack(&mut self, slot: u32, kind: PacketKind, id: PacketId, turn: &mut Turn) {
+        if !self.out.has_buffer() {
+            self.out.lend(turn.buffers.pop().unwrap_or_default());
+        }
+        self.out.append(|out| encode_short(kind, id, out));
+        turn.counters.packets_out += 1;
+        self.sent(slot, kind, turn);
+    }
+}

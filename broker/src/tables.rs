@@ -1,0 +1,42 @@
+//! The shared tables that a line reads: subscriptions and retained messages of the whole broker.
+
+use std::sync::Arc;
+
+use mqtt_codec::{TopicFilter, TopicName};
+
+use crate::key::SessionKey;
+use crate::message::{Message, Millis};
+use crate::router::{Matches, Receiver, RetainedRefusal, ShareKey};
+
+/// What a line asks the routing table and the retained messages. How they are shared is the caller's business.
+pub trait Tables: std::fmt::Debug {
+    /// Counts up with every change of a subscription: receivers that were looked up at version v are good while this
+    /// returns v.
+    fn version(&self) -> u64;
+
+    /// Who gets a message on `topic`. Clears `found` first.
+    fn find(&self, topic: &str, found: &mut Matches);
+
+    /// As [`Tables::find`], without the No Local subscriptions of `publisher`.
+    fn find_for_publisher(&self, topic: &str, publisher: SessionKey, found: &mut Matches);
+
+    /// The members of a shared group.
+    fn group(&self, key: &ShareKey) -> Vec<Receiver>;
+
+    /// Stores a retained message, replaces the one before, or clears it where the payload is empty.
+    ///
+    /// # Errors
+    ///
+    /// Refuses when a bound of the retained messages is reached; the one before stays.
+    fn retain(&self, message: &Arc<Message>) -> Result<(), RetainedRefusal>;
+
+    /// Appends retained messages that match `filter` after `cursor` to `found`, a bounded number at a time. Returns
+    /// where to go on, or `None` at the end.
+    fn retained(
+        &self,
+        filter: &TopicFilter,
+        cursor: Option<&TopicName>,
+        now: Millis,
+        found: &mut Vec<Arc<Message>>,
+    ) -> Option<TopicName>;
+}

@@ -1,0 +1,80 @@
+//! What a session may touch of its line while a packet is handled.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use crate::counters::{Counters, Drop};
+use crate::effect::Effect;
+use crate::exchange::{Ended, Exchange, Kind, Overseer, Request, Verdict, phase};
+use crate::limits::Limits;
+use crate::message::Millis;
+use crate::presence::Presence;
+use crate::session::Templates;
+use crate::tables::Tables;
+use crate::timers::Timers;
+
+/// The line's own things, apart from its sessions.
+pub(crate) struct Turn {
+    pub(crate) now: Millis,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    pub(crate) templates: Templates,
+    pub(crate) timers: Timers,
+    pub(crate) overseer: Box<dyn Overseer>,
+    pub(crate) judges_deliveries: bool,
+    pub(crate) presence: Arc<Presence>,
+    pub(crate) tables: Box<dyn Tables>,
+    /// Slots whose connections have bytes to write.
+    pub(crate) dirty: Vec<u32>,
+    /// Slots whose feeds have more to look at.
+    pub(crate) feeding: Vec<u32>,
+    /// Slots whose queues overflowed while connected.
+    pub(crate) overflowed: Vec<u32>,
+    pub(crate) effects: Vec<Effect>,
+    /// Buffers that outboxes take turns with.
+    pub(crate) buffers: Vec<BytesMut>,
+}
+
+impl Turn {
+    /// Most buffers kept, and the size above which one is not kept.
+    const BUFFERS_MAX: usize = 64;
+    const BUFFER_BYTES_MAX: usize = 256 << 10;
+
+    pub(crate) fn start(&mut self, kind: Kind) -> Exchange<phase::Running> {
+        self.counters.count_start(kind);
+        Exchange::open(kind).start()
+    }
+
+    pub(crate) fn end(&mut self, ended: impl Into<Ended>) {
+        let ended = ended.into();
+        self.counters.count_end(&ended);
+        self.overseer.on_ended(&ended);
+    }
+
+    pub(crate) fn judge(&mut self, exchange: &Exchange<phase::Running>, request: &Request<'_>) -> Verdict {
+        self.overseer.on_running(exchange, request)
+    }
+
+    pub(crate) fn drop_message(&mut self, reason: Drop) {
+        self.counters.count_drop(reason);
+    }
+
+    pub(crate) fn buffer(&mut self) -> BytesMut {
+        self.buffers.pop().unwrap_or_else(|| BytesMut::with_capacity(4096))
+    }
+
+    pub(crate) fn give_back(&mut self, mut buffer: BytesMut) {
+        buffer.clear();
+        if self.buffers.len() < Self::BUFFERS_MAX && buffer.capacity() <= Self::BUFFER_BYTES_MAX {
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("now", &self.now).field("counters", &self.counters).finish_non_exhaustive()
+    }
+}

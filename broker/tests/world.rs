@@ -1,0 +1,471 @@
+//! A whole broker with its clients in one thread and virtual time: only [`World::pass`] moves the clock.
+
+#![allow(dead_code, reason = "each test binary uses its part of the world")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails should stop at once")]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use broker::counters::Counters;
+use broker::effect::{Cause, ClosingRecord, Effect};
+use broker::exchange::{Open, Overseer};
+use broker::limits::Limits;
+use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Lost, Peer, home_line};
+use broker::message::Millis;
+use broker::presence::Presence;
+use broker::router::{Retained, RetainedLimits, Router, RouterLimits};
+use broker::routing::{RouteRequest, carry_out};
+use broker::session::Outbox;
+use bytes::{Bytes, BytesMut};
+use mqtt_codec::{Connect, Packet, Version, decode, decode_connect};
+
+pub use client::{Client, ClientBuilder};
+use tables::WorldTables;
+
+mod client;
+pub mod packets;
+mod tables;
+
+pub fn secs(secs: u64) -> u64 {
+    secs * 1000
+}
+
+pub fn millis(millis: u64) -> u64 {
+    millis
+}
+
+/// One connection as the world sees it; a client that connects again has another.
+pub struct Connection {
+    pub version: Version,
+    pub packet_bytes_max: usize,
+    line: usize,
+    key: Option<ConnectionKey>,
+    /// What the broker sent and the test has not looked at.
+    inbox: Vec<Packet>,
+    /// Read but not handled, because the line said Hold.
+    unread: Bytes,
+    held: bool,
+    partial: BytesMut,
+    pub closed: Option<ClosingRecord>,
+    /// The client has stopped reading: bytes stay in its outbox.
+    stalled: bool,
+}
+
+pub struct Config {
+    pub lines: u16,
+    pub limits: Limits,
+    pub router: RouterLimits,
+    pub retained: RetainedLimits,
+    pub overseer: fn() -> Box<dyn Overseer>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            lines: 2,
+            limits: Limits::default(),
+            router: RouterLimits { subscriptions_per_session_max: 1000, topic_levels_max: 128, seed: 7 },
+            retained: RetainedLimits { messages_max: 1_000_000, payload_bytes_max: 1 << 20 },
+            overseer: || Box::new(Open),
+        }
+    }
+}
+
+pub struct World {
+    pub now: Millis,
+    pub lines: Vec<Line>,
+    pub connections: Vec<Connection>,
+    pub tables: WorldTables,
+    pub presence: Arc<Presence>,
+    /// While set, the router keeps requests waiting; see [`World::release_routes`].
+    pub hold_routes: bool,
+    waiting_routes: Vec<(usize, RouteRequest)>,
+    fresh: u128,
+}
+
+impl World {
+    /// Two lines and the default bounds.
+    pub fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    /// With other bounds of the brain.
+    pub fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut config = Config::default();
+        change(&mut config.limits);
+        Self::with(config)
+    }
+
+    pub fn with(config: Config) -> Self {
+        let tables = WorldTables {
+            router: Rc::new(RefCell::new(Router::new(config.router))),
+            retained: Rc::new(RefCell::new(Retained::new(config.retained))),
+        };
+        let presence = Arc::new(Presence::new(config.lines, 100_000));
+        let lines = (0..config.lines)
+            .map(|index| {
+                Line::new(LineSetup {
+                    index,
+                    lines: config.lines,
+                    seed: config.router.seed,
+                    limits: config.limits.clone(),
+                    overseer: (config.overseer)(),
+                    presence: Arc::clone(&presence),
+                    tables: Box::new(tables.clone()),
+                })
+            })
+            .collect();
+        Self {
+            now: Millis(1_000_000),
+            lines,
+            connections: Vec::new(),
+            tables,
+            presence,
+            hold_routes: false,
+            waiting_routes: Vec::new(),
+            fresh: 0,
+        }
+    }
+
+    /// A client that has not connected.
+    pub fn client(&mut self, id: &str) -> ClientBuilder<'_> {
+        ClientBuilder::new(self, id)
+    }
+
+    /// Connects with this CONNECT; what the broker answered is in the inbox.
+    pub fn connect(&mut self, connect: Connect) -> Client {
+        let version = connect.version;
+        let packet_bytes_max = connect.properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize);
+        // Over the wire, so that what cannot be encoded cannot be tested by mistake.
+        let mut bytes = BytesMut::new();
+        Packet::Connect(Box::new(connect)).encode(version, &mut bytes).unwrap();
+        let connect = decode_connect(&mut bytes.freeze(), 1 << 20).unwrap().unwrap();
+        let here = self.connections.len() % self.lines.len();
+        let line = usize::from(home_line(&connect.client_id, self.lines.len() as u16, here as u16));
+        self.fresh += 1;
+        let peer = Peer::Local(format!("test {}", self.connections.len()));
+        let admission = self.lines[line].admit(connect, peer, self.fresh, self.now);
+        let client = Client(self.connections.len());
+        self.connections.push(Connection {
+            version,
+            packet_bytes_max,
+            line,
+            key: None,
+            inbox: Vec::new(),
+            unread: Bytes::new(),
+            held: false,
+            partial: BytesMut::new(),
+            closed: None,
+            stalled: false,
+        });
+        self.admitted(client, admission);
+        client
+    }
+
+    fn admitted(&mut self, client: Client, mut admission: Admission) {
+        loop {
+            match admission {
+                Admission::Admitted(key) => {
+                    // The old connection of the slot is told first, as the shell does it.
+                    self.carry_out_effects(self.connections[client.0].line);
+                    self.connections[client.0].key = Some(key);
+                    return self.settle();
+                }
+                Admission::Refused(bytes, _) => {
+                    self.arrive(client, &bytes);
+                    self.connections[client.0].key = None;
+                    return self.settle();
+                }
+                Admission::Held(held, millis) => {
+                    self.now = self.now.plus(millis);
+                    let line = self.connections[client.0].line;
+                    admission = self.lines[line].admit_held(*held, self.now);
+                }
+            }
+        }
+    }
+
+    /// The client sends a packet.
+    pub fn send(&mut self, client: Client, packet: Packet) {
+        let version = self.connections[client.0].version;
+        let mut bytes = BytesMut::new();
+        packet.encode(version, &mut bytes).unwrap();
+        self.send_bytes(client, &bytes);
+    }
+
+    /// The client sends bytes, whole packets or not.
+    pub fn send_bytes(&mut self, client: Client, bytes: &[u8]) {
+        let connection = &mut self.connections[client.0];
+        let mut unread = BytesMut::from(&*connection.unread);
+        unread.extend_from_slice(bytes);
+        connection.unread = unread.freeze();
+        self.read(client);
+        self.settle();
+    }
+
+    fn read(&mut self, client: Client) {
+        let connection = &mut self.connections[client.0];
+        let Some(key) = connection.key.filter(|_| !connection.held) else { return };
+        let line = &mut self.lines[connection.line];
+        let size_max = line.limits().packet_bytes_max;
+        loop {
+            match decode(&mut connection.unread, connection.version, size_max) {
+                Ok(None) => return,
+                Ok(Some(packet)) => match line.receive(key, packet, self.now) {
+                    Flow::Continue => {}
+                    Flow::Hold => {
+                        connection.held = true;
+                        return;
+                    }
+                    Flow::Closed => return connection.unread.clear(),
+                },
+                Err(violation) => {
+                    line.violated(key, &violation, self.now);
+                    return connection.unread.clear();
+                }
+            }
+        }
+    }
+
+    /// The connection breaks without a DISCONNECT.
+    pub fn drop_connection(&mut self, client: Client) {
+        let connection = &self.connections[client.0];
+        if let Some(key) = connection.key {
+            self.lines[connection.line].lost(key, Lost::Network("connection reset".to_owned()), self.now);
+            self.settle();
+        }
+    }
+
+    /// The client stops reading: what the broker writes stays in its outbox.
+    pub fn stall(&mut self, client: Client, stalled: bool) {
+        self.connections[client.0].stalled = stalled;
+        if !stalled && let Some(key) = self.connections[client.0].key {
+            let line = self.connections[client.0].line;
+            self.write_out(line, key.slot);
+        }
+        self.settle();
+    }
+
+    /// A client that has stopped reading takes this many bytes all the same, whole packets or not.
+    pub fn sip(&mut self, client: Client, bytes: usize) {
+        let connection = &self.connections[client.0];
+        let (line, Some(key)) = (connection.line, connection.key) else { return };
+        let Some((_, out)) = self.lines[line].outbox(key.slot) else { return };
+        let taken = take(out, bytes);
+        self.arrive(client, &taken);
+        self.lines[line].flushed(key.slot, taken.len(), self.now);
+        self.settle();
+    }
+
+    /// Whether the broker has read all that the client has sent.
+    pub fn is_read(&self, client: Client) -> bool {
+        self.connections[client.0].unread.is_empty()
+    }
+
+    /// Lets time pass, and what is due happen at its moment.
+    pub fn pass(&mut self, millis: u64) {
+        let end = self.now.plus(millis);
+        while let Some(next) = self.lines.iter().filter_map(Line::next_deadline).min().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            for line in 0..self.lines.len() {
+                self.lines[line].tick(self.now);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    pub fn is_connected(&self, client: Client) -> bool {
+        self.connections[client.0].key.is_some()
+    }
+
+    /// The line that the client's session lives on.
+    pub fn line_of(&self, client: Client) -> usize {
+        self.connections[client.0].line
+    }
+
+    /// How the broker saw the end of the connection.
+    pub fn cause(&self, client: Client) -> Option<Cause> {
+        self.connections[client.0].closed.as_ref().map(|record| record.cause.clone())
+    }
+
+    /// Takes what the client has received.
+    pub fn received(&mut self, client: Client) -> Vec<Packet> {
+        std::mem::take(&mut self.connections[client.0].inbox)
+    }
+
+    /// Bytes that wait to be written to a client.
+    pub fn outbox_bytes(&mut self, client: Client) -> usize {
+        let connection = &self.connections[client.0];
+        let Some(key) = connection.key else { return 0 };
+        self.lines[connection.line].outbox(key.slot).map_or(0, |(_, out)| out.len())
+    }
+
+    /// What all lines have counted.
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        self.lines.iter().for_each(|line| sum.add(line.counters()));
+        sum
+    }
+
+    /// The router takes up what it was asked while [`World::hold_routes`] was set.
+    pub fn release_routes(&mut self) {
+        self.hold_routes = false;
+        for (line, request) in std::mem::take(&mut self.waiting_routes) {
+            self.route(line, request);
+        }
+        self.settle();
+    }
+
+    /// The broker stops.
+    pub fn drain(&mut self) {
+        for line in 0..self.lines.len() {
+            self.lines[line].drain_wills(self.now);
+        }
+        self.settle();
+        for line in 0..self.lines.len() {
+            self.lines[line].drain_connections(self.now);
+        }
+        self.settle();
+    }
+
+    /// Does all that follows, until nothing does.
+    pub fn settle(&mut self) {
+        loop {
+            let mut busy = false;
+            for line in 0..self.lines.len() {
+                busy |= self.carry_out_effects(line);
+                busy |= self.write_all(line);
+                busy |= self.forward_from(line);
+                if self.lines[line].has_work() {
+                    self.lines[line].work(self.now);
+                    busy = true;
+                }
+            }
+            if !busy {
+                return;
+            }
+        }
+    }
+
+    fn carry_out_effects(&mut self, line: usize) -> bool {
+        let effects = self.lines[line].take_effects();
+        let busy = !effects.is_empty();
+        for effect in effects {
+            match effect {
+                Effect::Route(request) if self.hold_routes => self.waiting_routes.push((line, request)),
+                Effect::Route(request) => self.route(line, request),
+                Effect::Resume(key) => {
+                    if let Some(client) = self.client_of(line, key) {
+                        self.connections[client.0].held = false;
+                        self.read(client);
+                    }
+                }
+                Effect::Close(closing) => {
+                    if let Some(client) = self.client_of(line, closing.connection) {
+                        let bytes = drain(closing.last_words);
+                        self.arrive(client, &bytes);
+                        self.connections[client.0].key = None;
+                        self.connections[client.0].closed = Some(closing.record);
+                    }
+                }
+            }
+        }
+        busy
+    }
+
+    fn route(&mut self, line: usize, request: RouteRequest) {
+        let reply = carry_out(&mut self.tables.router.borrow_mut(), request);
+        if let Some(reply) = reply {
+            self.lines[line].routed(reply, self.now);
+        }
+    }
+
+    fn client_of(&self, line: usize, key: ConnectionKey) -> Option<Client> {
+        let of = |connection: &Connection| connection.line == line && connection.key == Some(key);
+        // The youngest first: a test of many connections looks for them far more often than for the old ones.
+        self.connections.iter().rposition(of).map(Client)
+    }
+
+    fn write_all(&mut self, line: usize) -> bool {
+        let mut dirty = Vec::new();
+        self.lines[line].swap_dirty(&mut dirty);
+        let busy = !dirty.is_empty();
+        dirty.into_iter().for_each(|slot| self.write_out(line, slot));
+        busy
+    }
+
+    fn write_out(&mut self, line: usize, slot: u32) {
+        let Some((key, _)) = self.lines[line].outbox(slot) else { return };
+        let Some(client) = self.client_of(line, key) else { return };
+        if self.connections[client.0].stalled {
+            return;
+        }
+        let (_, out) = self.lines[line].outbox(slot).unwrap();
+        let bytes = take_all(out);
+        self.arrive(client, &bytes);
+        self.lines[line].flushed(slot, bytes.len(), self.now);
+    }
+
+    fn forward_from(&mut self, line: usize) -> bool {
+        let mut busy = false;
+        for other in 0..self.lines.len() {
+            let forwards = self.lines[line].take_forwards(other as u16);
+            if !forwards.is_empty() {
+                busy = true;
+                self.lines[other].deliver(&forwards, self.now);
+            }
+        }
+        busy
+    }
+
+    /// Bytes arrive at the client, which decodes them as strictly as the broker does.
+    fn arrive(&mut self, client: Client, bytes: &[u8]) {
+        let connection = &mut self.connections[client.0];
+        connection.partial.extend_from_slice(bytes);
+        let mut bytes = connection.partial.split().freeze();
+        loop {
+            let before = bytes.len();
+            match decode(&mut bytes, connection.version, u32::MAX) {
+                Ok(Some(packet)) => {
+                    let len = before - bytes.len();
+                    assert!(len <= connection.packet_bytes_max, "the broker sent a packet of {len} bytes: {packet:?}");
+                    connection.inbox.push(packet);
+                }
+                Ok(None) => break,
+                Err(violation) => panic!("the broker sent something malformed: {violation}"),
+            }
+        }
+        connection.partial = BytesMut::from(&*bytes);
+    }
+}
+
+fn take_all(out: &mut Outbox) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !out.is_empty() {
+        let mut slices = [std::io::IoSlice::new(&[]); 8];
+        let filled = out.gather(&mut slices);
+        let before = bytes.len();
+        slices[..filled].iter().for_each(|slice| bytes.extend_from_slice(slice));
+        let taken = bytes.len() - before;
+        out.advance(taken);
+    }
+    bytes
+}
+
+fn take(out: &mut Outbox, bytes_max: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !out.is_empty() && bytes.len() < bytes_max {
+        let mut slices = [std::io::IoSlice::new(&[]); 1];
+        out.gather(&mut slices);
+        let taken = slices[0].len().min(bytes_max - bytes.len());
+        bytes.extend_from_slice(&slices[0][..taken]);
+        out.advance(taken);
+    }
+    bytes
+}
+
+fn drain(mut out: Outbox) -> Vec<u8> {
+    take_all(&mut out)
+}
