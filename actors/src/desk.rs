@@ -1,0 +1,308 @@
+//! What the actors of one line share: its brain, its sockets, and the ways to the router and to the other lines.
+//!
+//! Everything here belongs to one thread. Within a turn, connections are read and messages land in outboxes; at the end
+//! of the turn [`Desk::flush`] writes each outbox once and sends each other line one message.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use actix::Addr;
+use actix::prelude::SendError;
+use broker::effect::{Closing, Effect, Forward};
+use broker::line::{ConnectionKey, Line, Lost};
+use broker::routing::RouteRequest;
+use bytes::BytesMut;
+
+use crate::clock::Clock;
+use crate::message::{Deliver, Reroute};
+use crate::report::report_closed;
+use crate::router::RouterActor;
+use crate::session::SessionActor;
+use crate::settings::LineSettings;
+use crate::transport::Socket;
+
+/// How long a line with too much on its way to another waits before it looks again.
+const RELIEF: Duration = Duration::from_millis(1);
+/// What a forward counts for besides its message.
+const FORWARD_COST: usize = 64;
+
+/// The account of what is on its way to each line, in bytes, shared by all.
+#[derive(Debug)]
+pub(crate) struct Inboxes(Vec<AtomicUsize>);
+
+impl Inboxes {
+    pub(crate) fn new(lines: u16) -> Self {
+        Self((0..lines).map(|_| AtomicUsize::new(0)).collect())
+    }
+
+    fn add(&self, line: usize, cost: usize) {
+        if let Some(bytes) = self.0.get(line) {
+            bytes.fetch_add(cost, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn subtract(&self, line: u16, cost: usize) {
+        if let Some(bytes) = self.0.get(usize::from(line)) {
+            bytes.fetch_sub(cost, Ordering::Relaxed);
+        }
+    }
+
+    fn any_above(&self, max: usize, but: u16) -> bool {
+        self.0.iter().enumerate().any(|(line, bytes)| line != usize::from(but) && bytes.load(Ordering::Relaxed) > max)
+    }
+}
+
+/// See the module.
+pub(crate) struct Desk {
+    pub(crate) index: u16,
+    pub(crate) clock: Clock,
+    pub(crate) settings: LineSettings,
+    pub(crate) line: RefCell<Line>,
+    pub(crate) inboxes: Arc<Inboxes>,
+    /// Conversations that are open or being ended.
+    pub(crate) conversations: Cell<usize>,
+    /// What reads from connections go into, one after the other.
+    pub(crate) read_buffer: RefCell<BytesMut>,
+    sockets: RefCell<Vec<Option<Rc<Socket>>>>,
+    lines: OnceCell<Vec<Addr<SessionActor>>>,
+    router: Addr<RouterActor>,
+    requests: RefCell<Vec<RouteRequest>>,
+    unsent: RefCell<Vec<VecDeque<Deliver>>>,
+    dirty: RefCell<Vec<u32>>,
+    flush_due: Cell<bool>,
+    flusher: RefCell<Option<Waker>>,
+    congested: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        index: u16,
+        line: Line,
+        settings: LineSettings,
+        clock: Clock,
+        router: Addr<RouterActor>,
+        inboxes: Arc<Inboxes>,
+    ) -> Self {
+        Self {
+            index,
+            clock,
+            unsent: RefCell::new((0..settings.lines).map(|_| VecDeque::new()).collect()),
+            settings,
+            line: RefCell::new(line),
+            inboxes,
+            conversations: Cell::new(0),
+            read_buffer: RefCell::new(BytesMut::new()),
+            sockets: RefCell::new(Vec::new()),
+            lines: OnceCell::new(),
+            router,
+            requests: RefCell::new(Vec::new()),
+            dirty: RefCell::new(Vec::new()),
+            flush_due: Cell::new(false),
+            flusher: RefCell::new(None),
+            congested: Cell::new(false),
+            waiting: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// Introduces the other lines; once, before the first connection.
+    pub(crate) fn meet(&self, lines: Vec<Addr<SessionActor>>) {
+        if self.lines.set(lines).is_err() {
+            tracing::error!(line = self.index, "the lines were introduced twice");
+        }
+    }
+
+    /// The way to another line.
+    pub(crate) fn line_at(&self, index: u16) -> Option<&Addr<SessionActor>> {
+        self.lines.get()?.get(usize::from(index))
+    }
+
+    /// Gives a connection's socket its place.
+    pub(crate) fn seat(&self, slot: u32, socket: Rc<Socket>) {
+        let mut sockets = self.sockets.borrow_mut();
+        let slot = slot as usize;
+        if sockets.len() <= slot {
+            sockets.resize_with(slot + 1, || None);
+        }
+        if let Some(place) = sockets.get_mut(slot) {
+            *place = Some(socket);
+        }
+    }
+
+    /// Lets the brain work, then does what it asks for.
+    pub(crate) fn with_line<T>(&self, work: impl FnOnce(&mut Line) -> T) -> T {
+        let mut line = self.line.borrow_mut();
+        let answer = work(&mut line);
+        let effects = if line.has_effects() { line.take_effects() } else { Vec::new() };
+        let due = line.has_output() || line.has_work() || !effects.is_empty();
+        drop(line);
+        for effect in effects {
+            self.carry_out(effect);
+        }
+        if due {
+            self.schedule_flush();
+        }
+        answer
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Route(request) => self.requests.borrow_mut().push(request),
+            Effect::Resume(connection) => {
+                if let Some(socket) = self.socket_of(connection) {
+                    socket.resume();
+                }
+            }
+            Effect::Close(closing) => {
+                let Closing { connection, last_words, record } = *closing;
+                report_closed(&record);
+                if let Some(socket) = self.socket_of(connection) {
+                    socket.close(last_words);
+                    if let Some(place) = self.sockets.borrow_mut().get_mut(connection.slot as usize) {
+                        *place = None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn socket_of(&self, connection: ConnectionKey) -> Option<Rc<Socket>> {
+        let sockets = self.sockets.borrow();
+        let socket = sockets.get(connection.slot as usize)?.as_ref()?;
+        (socket.epoch == connection.epoch).then(|| Rc::clone(socket))
+    }
+
+    /// Ends the turn soon: after the connections that are ready to be read at this moment.
+    fn schedule_flush(&self) {
+        if !self.flush_due.replace(true)
+            && let Some(flusher) = self.flusher.borrow().as_ref()
+        {
+            flusher.wake_by_ref();
+        }
+    }
+
+    /// Ends turns for as long as the line lives.
+    pub(crate) async fn flush_forever(self: Rc<Self>) {
+        loop {
+            poll_fn(|cx| {
+                if self.flush_due.take() {
+                    return Poll::Ready(());
+                }
+                let mut flusher = self.flusher.borrow_mut();
+                if flusher.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                    *flusher = Some(cx.waker().clone());
+                }
+                Poll::Pending
+            })
+            .await;
+            self.flush();
+            if self.congested.get() {
+                tokio::time::sleep(RELIEF).await;
+                self.flush_due.set(true);
+            } else if self.flush_due.get() {
+                // More came up while writing: the connections that have become ready go first.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Writes what waits for clients, tells the other lines and the router what they are to know.
+    pub(crate) fn flush(&self) {
+        let mut dirty = self.dirty.take();
+        self.line.borrow_mut().swap_dirty(&mut dirty);
+        for slot in dirty.drain(..) {
+            self.write_out(slot);
+        }
+        self.dirty.replace(dirty);
+        self.send_forwards();
+        self.send_requests();
+        if self.line.borrow().has_work() {
+            let now = self.clock.now();
+            self.with_line(|line| line.work(now));
+        }
+    }
+
+    /// Writes one connection's outbox as far as the socket takes it.
+    pub(crate) fn write_out(&self, slot: u32) {
+        let Some(socket) = self.sockets.borrow().get(slot as usize).cloned().flatten() else { return };
+        let written = {
+            let mut line = self.line.borrow_mut();
+            match line.outbox(slot) {
+                Some((connection, out)) if connection.epoch == socket.epoch => {
+                    socket.write(out).map_err(|error| (connection, error))
+                }
+                Some(_) | None => return,
+            }
+        };
+        match written {
+            Ok(written) => {
+                let now = self.clock.now();
+                self.with_line(|line| line.flushed(slot, written, now));
+            }
+            Err((connection, error)) => self.lose(connection, &error),
+        }
+    }
+
+    /// The connection failed.
+    pub(crate) fn lose(&self, connection: ConnectionKey, error: &io::Error) {
+        let now = self.clock.now();
+        self.with_line(|line| line.lost(connection, Lost::Network(error.to_string()), now));
+    }
+
+    fn send_forwards(&self) {
+        let mut unsent = self.unsent.borrow_mut();
+        for (index, queue) in unsent.iter_mut().enumerate() {
+            let forwards = self.line.borrow_mut().take_forwards(u16::try_from(index).unwrap_or(u16::MAX));
+            if !forwards.is_empty() {
+                let cost = forwards.iter().map(cost_of).sum();
+                self.inboxes.add(index, cost);
+                queue.push_back(Deliver { forwards, cost });
+            }
+            let Some(line) = self.lines.get().and_then(|lines| lines.get(index)) else { continue };
+            while let Some(deliver) = queue.pop_front() {
+                if let Err(SendError::Full(deliver)) = line.try_send(deliver) {
+                    queue.push_front(deliver);
+                    break;
+                }
+            }
+        }
+        let blocked = unsent.iter().any(|queue| !queue.is_empty());
+        let congested = blocked || self.inboxes.any_above(self.settings.inbox_bytes_max, self.index);
+        self.congested.set(congested);
+        if !congested {
+            self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+
+    fn send_requests(&self) {
+        let mut waiting = self.requests.borrow_mut();
+        if waiting.is_empty() {
+            return;
+        }
+        let request = Reroute { line: self.index, requests: std::mem::take(&mut *waiting) };
+        if let Err(SendError::Full(request)) = self.router.try_send(request) {
+            *waiting = request.requests;
+            self.flush_due.set(true);
+        }
+    }
+
+    /// Whether this line must not read more, because another does not keep up. The waker is woken when it may.
+    pub(crate) fn is_congested(&self, waker: &Waker) -> bool {
+        let congested = self.congested.get();
+        if congested {
+            self.waiting.borrow_mut().push(waker.clone());
+        }
+        congested
+    }
+}
+
+fn cost_of(forward: &Forward) -> usize {
+    FORWARD_COST + forward.message.cost()
+}

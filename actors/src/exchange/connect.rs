@@ -1,0 +1,138 @@
+//! From the first byte of a connection to its admission: the CONNECT packet, the way to the client's home line.
+
+use std::io;
+use std::time::Duration;
+
+use broker::line::{Admission, ConnectionKey, home_line};
+use bytes::{Bytes, BytesMut};
+use mqtt_codec::{Connect, Frame, Version, Violation, decode_connect, frame};
+use tokio::io::AsyncReadExt;
+use tokio::time::{sleep, timeout};
+
+use super::Conversation;
+use crate::message::Adopt;
+
+/// Bytes that a connection without a CONNECT gets room for at a time.
+const FIRST_READ_BYTES: usize = 1024;
+
+/// How the wait for a CONNECT ended.
+enum First {
+    Connect(Box<Connect>, Bytes),
+    Violation(Violation),
+    Gone(io::Error),
+}
+
+impl Conversation {
+    /// Admits the client. `None`: it was refused, or it went to its home line.
+    pub(super) async fn open(&mut self) -> Option<(Version, ConnectionKey)> {
+        let limit = self.desk.settings.connect_timeout;
+        let Ok(first) = timeout(limit, self.read_connect()).await else {
+            tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "no CONNECT in time; connection closed");
+            return None;
+        };
+        let (connect, packet) = match first {
+            First::Connect(connect, packet) => (connect, packet),
+            First::Violation(violation) => {
+                tracing::warn!(peer = %self.peer, %violation, "connection refused");
+                let answer = self.desk.with_line(|line| line.refuse_violation(&violation));
+                self.refuse(&answer).await;
+                return None;
+            }
+            First::Gone(error) => {
+                tracing::debug!(peer = %self.peer, %error, "connection gone before its CONNECT");
+                return None;
+            }
+        };
+        let home = home_line(&connect.client_id, self.desk.settings.lines, self.desk.index);
+        if home != self.desk.index {
+            return self.hand_over(home, &packet);
+        }
+        self.admit(*connect).await
+    }
+
+    async fn read_connect(&mut self) -> First {
+        let size_max = self.desk.settings.connect_bytes_max;
+        loop {
+            match frame(&self.read, size_max) {
+                Ok(Frame::Whole { len }) => {
+                    let packet = self.read.split_to(len).freeze();
+                    return match decode_connect(&mut packet.clone(), size_max) {
+                        Ok(Some(connect)) => First::Connect(Box::new(connect), packet),
+                        Ok(None) => First::Gone(io::ErrorKind::InvalidData.into()),
+                        Err(violation) => First::Violation(violation),
+                    };
+                }
+                // Another packet than CONNECT is refused before it is whole.
+                Ok(Frame::Partial { .. }) => {
+                    if let Err(violation) = decode_connect(&mut Bytes::copy_from_slice(&self.read), size_max) {
+                        return First::Violation(violation);
+                    }
+                }
+                Err(violation) => return First::Violation(violation),
+            }
+            self.read.reserve(FIRST_READ_BYTES);
+            let Some(stream) = &mut self.stream else { return First::Gone(io::ErrorKind::NotConnected.into()) };
+            match stream.read_buf(&mut self.read).await {
+                Ok(0) => return First::Gone(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => self.desk.line.borrow_mut().count_bytes_in(length),
+                Err(error) => return First::Gone(error),
+            }
+        }
+    }
+
+    async fn admit(&mut self, connect: Connect) -> Option<(Version, ConnectionKey)> {
+        let version = connect.version;
+        let client = connect.client_id.detach();
+        let fresh = match random() {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                tracing::error!(%error, "no random numbers from the system; connection closed");
+                return None;
+            }
+        };
+        let peer = self.peer.clone();
+        let mut admission = self.desk.with_line(|line| line.admit(connect, peer, fresh, self.desk.clock.now()));
+        loop {
+            match admission {
+                Admission::Admitted(connection) => {
+                    tracing::debug!(client = %&*client, peer = %self.peer, %version, "connected");
+                    return Some((version, connection));
+                }
+                Admission::Refused(answer, refusal) => {
+                    tracing::warn!(client = %&*client, peer = %self.peer, %version, ?refusal, "connection refused");
+                    self.refuse(&answer).await;
+                    return None;
+                }
+                Admission::Held(held, millis) => {
+                    sleep(Duration::from_millis(millis)).await;
+                    admission = self.desk.with_line(|line| line.admit_held(*held, self.desk.clock.now()));
+                }
+            }
+        }
+    }
+
+    /// Sends the connection with all that was read from it to the line where the client's session lives.
+    fn hand_over(&mut self, home: u16, packet: &[u8]) -> Option<(Version, ConnectionKey)> {
+        let mut read = BytesMut::with_capacity(packet.len() + self.read.len());
+        read.extend_from_slice(packet);
+        read.extend_from_slice(&self.read);
+        let stream = match self.stream.take()?.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(peer = %self.peer, %error, "connection lost on the way to its home line");
+                return None;
+            }
+        };
+        let adopt = Adopt { stream, peer: self.peer.clone(), read, permit: self.permit.clone() };
+        if self.desk.line_at(home).is_none_or(|line| line.try_send(adopt).is_err()) {
+            tracing::warn!(peer = %self.peer, line = home, "connection closed: its home line does not keep up");
+        }
+        None
+    }
+}
+
+fn random() -> Result<u128, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(u128::from_ne_bytes(bytes))
+}

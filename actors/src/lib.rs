@@ -1,0 +1,23 @@
+//! The shells of the broker: actix actors that carry what has a life, around a brain that decides.
+//!
+//! A line is one thread with its own runtime. On it live the line's session actor, its acceptors and one exchange actor
+//! for each connection; they share a desk with the line's brain and reach it by direct call. Only three things cross
+//! threads: a turn's messages for another line, a turn's subscriptions for the router, and a connection on its way to
+//! its client's home line. An `if` about MQTT in this crate is in the wrong room.
+
+mod acceptor;
+mod clock;
+mod desk;
+mod exchange;
+mod message;
+mod report;
+mod router;
+mod session;
+mod settings;
+mod state;
+mod system;
+mod tables;
+mod transport;
+
+pub use settings::{ListenerLimits, Settings, open_house};
+pub use system::{StartError, run};

@@ -1,0 +1,80 @@
+//! What the actors say to each other. Each message says who sends it, who answers, and what happens if the box is full.
+
+use std::net::TcpStream;
+
+use actix::Message;
+use broker::counters::Counters;
+use broker::effect::Forward;
+use broker::line::Peer;
+use broker::routing::{RouteReply, RouteRequest};
+use bytes::BytesMut;
+use mqtt_codec::TopicName;
+
+use crate::acceptor::Permit;
+
+/// From a line to another: everything that one turn has for it. A full box is tried again with the next turn, and the
+/// sending line reads no more from its clients meanwhile.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Deliver {
+    pub(crate) forwards: Vec<Forward>,
+    /// What they count for in the account between the lines.
+    pub(crate) cost: usize,
+}
+
+/// From a line to the router: the changes of one turn. A full box is tried again with the next turn.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reroute {
+    /// The line that gets the replies.
+    pub(crate) line: u16,
+    pub(crate) requests: Vec<RouteRequest>,
+}
+
+/// From the router to the line that asked. The router waits for room in the box.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Rerouted {
+    pub(crate) replies: Vec<RouteReply>,
+}
+
+/// From the line that accepted a connection to the client's home line. With a full box the connection is closed: the
+/// client tries again, and the line that could not keep up is spared.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Adopt {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: Peer,
+    /// What was read so far: a whole CONNECT and perhaps more.
+    pub(crate) read: BytesMut,
+    pub(crate) permit: Permit,
+}
+
+/// From the daemon to a line: what have you counted?
+#[derive(Debug, Message)]
+#[rtype(result = "Counters")]
+pub(crate) struct Count;
+
+/// From the daemon to one line: publish these states of the broker.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct PublishState {
+    pub(crate) states: Vec<(TopicName, String)>,
+}
+
+/// The steps of a stop, from the daemon to each line, each answered when done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub(crate) enum Drain {
+    /// Accept nobody any more.
+    Close,
+    /// Publish the wills of those who are connected.
+    Wills,
+    /// Say goodbye to all clients.
+    Goodbye,
+}
+
+/// From the daemon to a line: how many conversations are still being ended?
+#[derive(Debug, Message)]
+#[rtype(result = "usize")]
+pub(crate) struct Lingering;

@@ -1,0 +1,33 @@
+//! One structured record for each connection that ended.
+
+use broker::effect::{Cause, ClosingRecord};
+
+/// Violations and slow clients are warnings: somebody has something to mend. The rest is the day's business.
+pub(crate) fn report_closed(record: &ClosingRecord) {
+    macro_rules! report {
+        ($level:ident) => {
+            tracing::$level!(
+                client = %&*record.client_id,
+                peer = %record.peer,
+                version = %record.version,
+                by = record.cause.culprit(),
+                cause = %record.cause,
+                reason_code = format_args!("0x{:02x}", record.reason_code),
+                lasted_ms = record.lasted_millis,
+                packets_in = record.packets_in,
+                packets_out = record.packets_out,
+                last = %record.trail,
+                "connection closed"
+            )
+        };
+    }
+    match record.cause {
+        Cause::Violation(_) | Cause::QueueFull | Cause::Refused(_) => report!(warn),
+        Cause::Panic => report!(error),
+        Cause::ClientDisconnected
+        | Cause::ConnectionLost(_)
+        | Cause::KeepAliveTimeout
+        | Cause::TakenOver
+        | Cause::ServerStopping => report!(info),
+    }
+}

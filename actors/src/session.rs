@@ -1,0 +1,153 @@
+//! The session actor of a line: the home of its clients' sessions, and the line's ear for what others have to say.
+
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
+use broker::counters::Counters;
+use tokio::net::TcpStream;
+
+use crate::acceptor::{AcceptorActor, Close, Gate};
+use crate::desk::Desk;
+use crate::exchange::ExchangeActor;
+use crate::message::{Adopt, Count, Deliver, Drain, Lingering, PublishState, Rerouted};
+use crate::settings::ListenerLimits;
+
+/// Messages of other actors that may wait here.
+const MAILBOX: usize = 4096;
+/// How late a deadline may be noticed.
+const TICK: Duration = Duration::from_millis(50);
+
+/// See the module.
+pub(crate) struct SessionActor {
+    desk: Rc<Desk>,
+    acceptors: Vec<Addr<AcceptorActor>>,
+}
+
+impl SessionActor {
+    pub(crate) fn new(desk: Rc<Desk>) -> Self {
+        Self { desk, acceptors: Vec::new() }
+    }
+}
+
+impl Actor for SessionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.spawn(Rc::clone(&self.desk).flush_forever().into_actor(self));
+        ctx.run_interval(TICK, |actor, _| {
+            let now = actor.desk.clock.now();
+            let due = actor.desk.line.borrow().next_deadline().is_some_and(|deadline| deadline <= now);
+            if due {
+                actor.desk.with_line(|line| line.tick(now));
+            }
+        });
+    }
+}
+
+/// From the daemon at the start: the other lines, and this line's listeners.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+pub(crate) struct Open {
+    pub(crate) lines: Vec<Addr<SessionActor>>,
+    pub(crate) listeners: Vec<(TcpListener, Arc<Gate>, ListenerLimits)>,
+}
+
+impl Handler<Open> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, open: Open, _: &mut Self::Context) {
+        self.desk.meet(open.lines);
+        for (listener, gate, limits) in open.listeners {
+            self.acceptors.push(AcceptorActor::new(listener, Rc::clone(&self.desk), gate, limits).start());
+        }
+    }
+}
+
+impl Handler<Deliver> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| line.deliver(&deliver.forwards, now));
+        self.desk.inboxes.subtract(self.desk.index, deliver.cost);
+    }
+}
+
+impl Handler<Rerouted> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, rerouted: Rerouted, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| rerouted.replies.into_iter().for_each(|reply| line.routed(reply, now)));
+    }
+}
+
+impl Handler<Adopt> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, adopt: Adopt, _: &mut Self::Context) {
+        match TcpStream::from_std(adopt.stream) {
+            Ok(stream) => ExchangeActor::start_with(&self.desk, stream, adopt.peer, adopt.read, adopt.permit),
+            Err(error) => tracing::warn!(peer = %adopt.peer, %error, "connection lost on the way to its home line"),
+        }
+    }
+}
+
+impl Handler<Count> for SessionActor {
+    type Result = MessageResult<Count>;
+
+    fn handle(&mut self, _: Count, _: &mut Self::Context) -> Self::Result {
+        let counters: Counters = self.desk.line.borrow().counters().clone();
+        MessageResult(counters)
+    }
+}
+
+impl Handler<PublishState> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, publish: PublishState, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| {
+            for (topic, payload) in publish.states {
+                line.publish_state(topic, payload, now);
+            }
+        });
+    }
+}
+
+impl Handler<Drain> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, step: Drain, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        match step {
+            Drain::Close => {
+                for acceptor in self.acceptors.drain(..) {
+                    if acceptor.try_send(Close).is_err() {
+                        tracing::debug!(line = self.desk.index, "an acceptor was gone before it was asked to close");
+                    }
+                }
+            }
+            Drain::Wills => {
+                self.desk.with_line(|line| line.drain_wills(now));
+                self.desk.flush();
+            }
+            Drain::Goodbye => {
+                self.desk.flush();
+                self.desk.with_line(|line| line.drain_connections(now));
+            }
+        }
+    }
+}
+
+impl Handler<Lingering> for SessionActor {
+    type Result = usize;
+
+    fn handle(&mut self, _: Lingering, _: &mut Self::Context) -> Self::Result {
+        self.desk.conversations.get()
+    }
+}

@@ -1,0 +1,62 @@
+//! The broker's reports on itself, published under `$SYS/broker/`.
+
+use std::time::Duration;
+
+use actix::Addr;
+use broker::counters::Counters;
+use broker::state::{Load, Sizes, report};
+use tokio::time::sleep;
+
+use crate::clock::Clock;
+use crate::message::{Count, PublishState};
+use crate::session::SessionActor;
+use crate::settings::Settings;
+use crate::tables::SharedTables;
+
+/// Adds the lines' counts up and publishes them.
+pub(crate) struct Reporter {
+    lines: Vec<Addr<SessionActor>>,
+    tables: SharedTables,
+    clock: Clock,
+    interval: Duration,
+    version: String,
+    load: Load,
+}
+
+impl Reporter {
+    pub(crate) fn new(
+        lines: Vec<Addr<SessionActor>>,
+        tables: SharedTables,
+        clock: Clock,
+        settings: &Settings,
+    ) -> Self {
+        let (interval, version) = (settings.state_interval, settings.version.clone());
+        Self { lines, tables, clock, interval, version, load: Load::default() }
+    }
+
+    pub(crate) async fn report_forever(mut self) {
+        loop {
+            self.report().await;
+            sleep(self.interval).await;
+        }
+    }
+
+    async fn report(&mut self) {
+        let mut counters = Counters::default();
+        for line in &self.lines {
+            if let Ok(counted) = line.send(Count).await {
+                counters.add(&counted);
+            }
+        }
+        let now = self.clock.now();
+        self.load.note(&counters, now);
+        let (subscriptions, retained, retained_bytes) = self.tables.sizes();
+        let sizes = Sizes { subscriptions, retained, retained_bytes };
+        let states = report(&self.version, now, &counters, &sizes, &self.load);
+        if let Some(line) = self.lines.first()
+            && line.send(PublishState { states }).await.is_err()
+        {
+            tracing::debug!("a line stopped before the last report");
+        }
+    }
+}
