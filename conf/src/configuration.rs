@@ -1,0 +1,194 @@
+//! Every setting of the broker: the type, the meaning, the default and what is allowed, written once.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rule::{ADDRESS, LOG_LEVEL, PATH, TOPIC_START};
+use crate::table::Allowed::{List, OneOf, Range, Text};
+use crate::table::{Section, Setting, choice, section};
+
+const KIB: i64 = 1024;
+const MIB: i64 = 1024 * KIB;
+const GIB: i64 = 1024 * MIB;
+
+/// The longest packet that the wire format can express: fixed header apart, 268,435,455 bytes.
+const WIRE_BYTES_MAX: i64 = 268_435_455;
+
+section! {
+    /// Taking connections: where, how many, how fast.
+    "listener" Listener {
+        /// Address to listen on, or a list of them. A host name stands for all its addresses; port 0 takes a free port.
+        bind: Vec<String> = vec!["127.0.0.1:1883".to_owned()], List(ADDRESS);
+        /// Connections open at once on one listener. It is also held to 80 % of the limit of open files.
+        connections_max: usize = 100_000, Range(1..=10_000_000), "connections";
+        /// Connections taken per second on one listener in the long run; more wait in the kernel's queue.
+        connect_rate_per_sec: u32 = 1000, Range(1..=1_000_000), "connections per second";
+        /// Connections taken at once, above the rate, after a quiet time.
+        connect_burst: u32 = 2000, Range(1..=1_000_000), "connections";
+        /// How long a connection may take to send its CONNECT.
+        connect_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
+    }
+}
+
+section! {
+    /// Sizes that a packet and its parts may have.
+    "packet" Packet {
+        /// Size of one packet. A 5.0 client is told; a larger packet ends the connection (0x95).
+        bytes_max: u32 = 1_048_576, Range(KIB..=WIRE_BYTES_MAX), "bytes";
+        /// Length of a client identifier.
+        client_id_bytes_max: usize = 256, Range(23..=65_535), "bytes";
+        /// Length of a topic name or topic filter.
+        topic_bytes_max: usize = 4096, Range(64..=65_535), "bytes";
+        /// Levels in a topic name or topic filter: one more than its slashes.
+        topic_levels_max: usize = 128, Range(8..=1024), "levels";
+        /// Bytes that a connection may send before its CONNECT is complete.
+        before_connect_bytes_max: usize = 65_536, Range(KIB..=WIRE_BYTES_MAX), "bytes";
+    }
+}
+
+section! {
+    /// What one client's session may hold, and the windows it works with.
+    "session" Session {
+        /// Longest life of a session whose client is away; a 5.0 client that asks for more is told this.
+        /// 4294967295 keeps sessions for ever.
+        expiry_max_secs: u32 = 604_800, Range(0..=4_294_967_295), "seconds";
+        /// Messages waiting for one client.
+        queue_messages_max: usize = 10_000, Range(1..=10_000_000), "messages";
+        /// Bytes of messages waiting for one client.
+        queue_bytes_max: usize = 16_777_216, Range(KIB..=64 * GIB), "bytes";
+        /// What happens to a QoS 1 or 2 message when a receiver's queue is full.
+        queue_full: QueueFull = QueueFull::Refuse, OneOf(QueueFull::WORDS);
+        /// QoS 1 and 2 messages that a client may have unacknowledged towards the broker.
+        receive_maximum: u16 = 1000, Range(32..=65_535), "messages";
+        /// QoS 1 and 2 messages unacknowledged towards a 5.0 client; the client's Receive Maximum may lower it.
+        inflight_max: u16 = 65_535, Range(1..=65_535), "messages";
+        /// QoS 1 and 2 messages unacknowledged towards a 3.1 or 3.1.1 client, which cannot name its own limit.
+        inflight_max_v3: u16 = 1000, Range(1..=65_535), "messages";
+        /// QoS 2 messages of one client that wait for its PUBREL; receive_maximum applies as well.
+        qos2_pending_max: u16 = 1000, Range(100..=65_535), "messages";
+        /// Subscriptions of one client.
+        subscriptions_max: usize = 1000, Range(1..=1_000_000), "subscriptions";
+        /// Topic aliases that a 5.0 client may set on its connection; 0 allows none.
+        topic_alias_max: u16 = 32, Range(0..=65_535), "aliases";
+        /// Topic aliases that the broker sets towards a 5.0 client that allows them; 0 uses none.
+        topic_alias_out_max: u16 = 32, Range(0..=65_535), "aliases";
+        /// Longest keep alive; a 5.0 client that asks for more, or for none, is given this one.
+        keep_alive_max_secs: u16 = 3600, Range(1..=65_535), "seconds";
+        /// Start of the Response Information that a 5.0 client may ask for; its client identifier follows. Empty: none.
+        response_prefix: String = "response/".to_owned(), Text(TOPIC_START);
+        /// Bytes of packets written for one connection that its socket has not taken yet.
+        out_buffer_bytes_max: usize = 1_048_576, Range(16 * KIB..=GIB), "bytes";
+    }
+}
+
+choice! {
+    /// What happens to a QoS 1 or 2 message when a receiver's queue is full.
+    QueueFull {
+        /// The publisher is told (0x97 in 5.0) and nobody gets the message.
+        Refuse = "refuse",
+        /// That receiver goes without it; the loss is counted.
+        Drop = "drop",
+    }
+}
+
+section! {
+    /// Retained messages of the whole broker.
+    "retained" Retained {
+        /// Topics with a retained message; 0 keeps none.
+        messages_max: usize = 1_000_000, Range(0..=100_000_000), "messages";
+        /// Payload of one retained message.
+        payload_bytes_max: usize = 1_048_576, Range(0..=WIRE_BYTES_MAX), "bytes";
+    }
+}
+
+section! {
+    /// The broker as a process.
+    "broker" Broker {
+        /// Lines, each a thread that serves its share of the connections; 0 takes one per core.
+        lines: usize = 0, Range(0..=1024), "lines";
+        /// Bytes of messages on their way from the other lines to one line.
+        line_inbox_bytes_max: usize = 67_108_864, Range(MIB..=64 * GIB), "bytes";
+        /// How often the $SYS topics are published; 0 publishes none.
+        sys_interval_secs: u64 = 10, Range(0..=86_400), "seconds";
+        /// How long a stop may take to say goodbye and to flush before it ends all the same.
+        drain_timeout_secs: u64 = 10, Range(0..=3600), "seconds";
+    }
+}
+
+section! {
+    /// The log, on standard error.
+    "log" Log {
+        /// Which records are written: a level, also by crate.
+        level: String = "info".to_owned(), Text(LOG_LEVEL);
+        /// How a record is written.
+        format: LogFormat = LogFormat::Text, OneOf(LogFormat::WORDS);
+    }
+}
+
+choice! {
+    /// How a log record is written.
+    LogFormat {
+        /// One line for people.
+        Text = "text",
+        /// One JSON object per line for machines.
+        Json = "json",
+    }
+}
+
+section! {
+    /// What outlives the process, and where.
+    "storage" Storage {
+        /// Where sessions and messages are kept; "memory" loses them when the process ends.
+        engine: Engine = Engine::Memory, OneOf(Engine::WORDS);
+        /// Directory of the engine's files; empty for an engine without any.
+        data_dir: PathBuf = PathBuf::new(), Text(PATH);
+    }
+}
+
+choice! {
+    /// Where sessions and messages are kept.
+    Engine {
+        /// In memory only.
+        Memory = "memory",
+    }
+}
+
+/// All settings of the broker. `Configuration::default()` is what an empty file gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// Taking connections.
+    pub listener: Listener,
+    /// Sizes that a packet and its parts may have.
+    pub packet: Packet,
+    /// What one client's session may hold, and the windows it works with.
+    pub session: Session,
+    /// Retained messages of the whole broker.
+    pub retained: Retained,
+    /// The broker as a process.
+    pub broker: Broker,
+    /// The log.
+    pub log: Log,
+    /// What outlives the process, and where.
+    pub storage: Storage,
+}
+
+/// The table: every section in the order of the generated file.
+pub(crate) const SECTIONS: &[Section] = &[
+    Listener::TABLE,
+    Packet::TABLE,
+    Session::TABLE,
+    Retained::TABLE,
+    Broker::TABLE,
+    Log::TABLE,
+    Storage::TABLE,
+];
+
+/// Every setting, section by section.
+pub(crate) fn settings() -> impl Iterator<Item = &'static Setting> {
+    SECTIONS.iter().flat_map(|section| section.settings)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! A configuration that was read, with the origin of each value.
+
+use std::fmt;
+
+use config::Map;
+use toml::Value;
+
+use crate::configuration::{Configuration, SECTIONS};
+use crate::error::Error;
+
+/// A configuration that was read. Its Display is TOML: each value with its origin in a comment.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values.
+    pub configuration: Configuration,
+    /// By `section.key`.
+    pub(crate) origins: Map<String, String>,
+}
+
+impl Loaded {
+    /// Where the value of `key` (`section.key`) came from, in words: "default", "strowger.toml:7",
+    /// "environment STROWGER_LISTENER__BIND", "flag --set". None for a key that does not exist.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Option<&str> {
+        self.origins.get(key).map(String::as_str)
+    }
+
+    pub(crate) fn value_of(configuration: &Configuration) -> Result<Value, Error> {
+        Value::try_from(configuration).map_err(|error| Error::Inconsistent(error.to_string()))
+    }
+}
+
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = Self::value_of(&self.configuration).map_err(|_| fmt::Error)?;
+        for (nth, section) in SECTIONS.iter().enumerate() {
+            writeln!(f, "{}[{}]", if nth == 0 { "" } else { "\n" }, section.name)?;
+            for setting in section.settings {
+                let value = values
+                    .get(section.name)
+                    .and_then(|section| section.get(setting.key))
+                    .ok_or(fmt::Error)?;
+                let line = format!("{} = {value}", setting.key);
+                writeln!(f, "{line:<44} # {}", self.origin(&setting.name()).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+}

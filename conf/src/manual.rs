@@ -1,0 +1,106 @@
+//! The two texts that are generated from the table: the commented file and the reference.
+
+use std::fmt::Write;
+
+use toml::Value;
+
+use crate::configuration::{Configuration, SECTIONS};
+use crate::error::Error;
+use crate::loaded::Loaded;
+use crate::table::{Setting, one_line};
+
+/// Width at which the commented file breaks its comments.
+const WIDTH: usize = 100;
+
+/// The text of `conf/strowger.toml`: every setting, commented out, with its meaning and its default.
+///
+/// # Errors
+///
+/// [`Error::Inconsistent`] if the defaults do not fit the table.
+pub fn sample() -> Result<String, Error> {
+    let defaults = Loaded::value_of(&Configuration::default())?;
+    let mut text = String::new();
+    push(
+        &mut text,
+        "Settings of Strowger, with their defaults. Take the # off a line to change it.",
+    );
+    push(
+        &mut text,
+        "An environment variable STROWGER_SECTION__KEY and the flags of `strowger serve` go before this file.",
+    );
+    push(&mut text, "`strowger check FILE` tells whether a file is good.");
+    for section in SECTIONS {
+        text.push('\n');
+        push(&mut text, &one_line(section.about));
+        let _ = writeln!(text, "[{}]", section.name);
+        for setting in section.settings {
+            text.push('\n');
+            push(&mut text, &setting.meaning());
+            push(&mut text, &format!("Allowed: {}.", setting.allowed()));
+            let _ = writeln!(text, "#{} = {}", setting.key, default_of(&defaults, setting)?);
+        }
+    }
+    Ok(text)
+}
+
+/// The text of `docs/CONFIG.md`: a table per section.
+///
+/// # Errors
+///
+/// [`Error::Inconsistent`] if the defaults do not fit the table.
+pub fn reference() -> Result<String, Error> {
+    let defaults = Loaded::value_of(&Configuration::default())?;
+    let mut text = String::from(
+        "# Settings\n\n\
+         This page is generated from the settings' definition in `conf/src/configuration.rs`; `cargo run -- generate` \
+         renews it.\n\n\
+         A value is taken from the last of these that gives it: the default, the file (`strowger serve --conf FILE`), \
+         the environment variable, `--set section.key=value`, a flag of its own (`--bind`, `--data-dir`). In a \
+         variable or a flag, a list is written with commas. Unknown keys and values out of range are refused. \
+         `strowger serve --print-conf` shows each value with its origin, and `strowger check FILE` tells whether a \
+         file is good.\n",
+    );
+    for section in SECTIONS {
+        let _ = write!(text, "\n## {}\n\n{}\n\n", section.name, one_line(section.about));
+        text.push_str(
+            "| Key | Default | Allowed | Unit | Environment variable | Meaning |\n|---|---|---|---|---|---|\n",
+        );
+        for setting in section.settings {
+            let unit = if setting.unit.is_empty() { "–" } else { setting.unit };
+            let _ = writeln!(
+                text,
+                "| `{}` | `{}` | {} | {unit} | `{}` | {} |",
+                setting.name(),
+                default_of(&defaults, setting)?,
+                setting.allowed,
+                setting.variable(),
+                setting.meaning(),
+            );
+        }
+    }
+    Ok(text)
+}
+
+fn default_of<'a>(defaults: &'a Value, setting: &Setting) -> Result<&'a Value, Error> {
+    let value = defaults
+        .get(setting.section)
+        .and_then(|section| section.get(setting.key));
+    value.ok_or_else(|| Error::Inconsistent(format!("`{}` has no default", setting.name())))
+}
+
+/// Appends `comment` as lines that start with `# `.
+fn push(text: &mut String, comment: &str) {
+    let mut width = WIDTH;
+    for word in comment.split_whitespace() {
+        if width + 1 + word.len() > WIDTH {
+            text.push_str(if width == WIDTH { "#" } else { "\n#" });
+            width = 1;
+        }
+        let _ = write!(text, " {word}");
+        width += 1 + word.len();
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Rules for settings that are text.
+
+/// What a text has to be like.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// The rule in words, to go after "allowed: ".
+    pub(crate) says: &'static str,
+    pub(crate) holds: fn(&str) -> bool,
+}
+
+/// `host:port`; an IPv6 address stands in brackets. Whether the host exists shows when it is bound.
+pub(crate) const ADDRESS: Rule = Rule {
+    says: "host:port such as \"127.0.0.1:1883\" or \"[::1]:1883\"",
+    holds: is_address,
+};
+
+/// A level, or levels by module, as tracing-subscriber's `EnvFilter` reads them.
+pub(crate) const LOG_LEVEL: Rule = Rule {
+    says: "off, error, warn, info, debug or trace, also by crate such as \"info,actors=debug\"",
+    holds: is_log_level,
+};
+
+/// A path; empty where none is wanted.
+pub(crate) const PATH: Rule = Rule {
+    says: "a path",
+    holds: |text| !text.contains('\0'),
+};
+
+/// The start of a topic; empty where none is wanted.
+pub(crate) const TOPIC_START: Rule = Rule {
+    says: "the start of a topic, without + and #",
+    holds: |text| !text.contains(['+', '#', '\0']),
+};
+
+fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return false;
+    };
+    let host_holds = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && !host.contains([':', '[', ']', '/', ' ']),
+    };
+    host_holds && port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
+fn is_log_level(text: &str) -> bool {
+    text.split(',').all(|directive| match directive.trim().split_once('=') {
+        Some((target, level)) => is_target(target) && is_level(level),
+        None => is_level(directive.trim()),
+    })
+}
+
+fn is_target(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "_-:".contains(letter))
+}
+
+fn is_level(text: &str) -> bool {
+    ["off", "error", "warn", "info", "debug", "trace"].contains(&text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! The table of settings: what it holds for each, and the macros that fill it from the sections' definitions.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use toml::Value;
+
+use crate::rule::Rule;
+
+/// A group of settings: one `[section]` of the file and one struct of [`crate::Configuration`].
+#[derive(Debug)]
+pub(crate) struct Section {
+    pub(crate) name: &'static str,
+    /// The doc comment of its struct, line by line.
+    pub(crate) about: &'static [&'static str],
+    pub(crate) settings: &'static [Setting],
+}
+
+/// What is known of one setting apart from its value.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) section: &'static str,
+    pub(crate) key: &'static str,
+    /// The doc comment of its field, line by line.
+    pub(crate) about: &'static [&'static str],
+    /// What a number counts; empty for text.
+    pub(crate) unit: &'static str,
+    pub(crate) allowed: Allowed,
+}
+
+/// Which values a setting takes.
+#[derive(Debug)]
+pub(crate) enum Allowed {
+    /// A whole number, both ends included.
+    Range(RangeInclusive<i64>),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Text that keeps the rule.
+    Text(Rule),
+    /// One text or a list of at least one, each of which keeps the rule.
+    List(Rule),
+}
+
+impl Setting {
+    /// `section.key`, as it is named in messages and in `--set`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.section, self.key)
+    }
+
+    /// The environment variable that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("STROWGER_{}__{}", self.section.to_uppercase(), self.key.to_uppercase())
+    }
+
+    /// What it means, in one line.
+    pub(crate) fn meaning(&self) -> String {
+        one_line(self.about)
+    }
+
+    /// The value that stands for `text`, as a variable or a flag gives it: numbers without quotes, lists with commas.
+    ///
+    /// What is no number stays text, so that [`Setting::check`] can say what was expected.
+    pub(crate) fn read(&self, text: &str) -> Value {
+        match self.allowed {
+            Allowed::Range(_) => match text.replace('_', "").parse() {
+                Ok(number) => Value::Integer(number),
+                Err(_) => Value::String(text.to_owned()),
+            },
+            Allowed::OneOf(_) | Allowed::Text(_) => Value::String(text.to_owned()),
+            Allowed::List(_) => Value::Array(
+                text.split(',')
+                    .map(|item| Value::String(item.trim().to_owned()))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Gives `value` back in the shape that the typed struct wants, or None if it is not allowed.
+    pub(crate) fn check(&self, value: Value) -> Option<Value> {
+        let value = match (&self.allowed, value) {
+            (Allowed::List(_), Value::String(only)) => Value::Array(vec![Value::String(only)]),
+            (_, value) => value,
+        };
+        let holds = match &self.allowed {
+            Allowed::Range(range) => value.as_integer().is_some_and(|number| range.contains(&number)),
+            Allowed::OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Allowed::Text(rule) => value.as_str().is_some_and(rule.holds),
+            Allowed::List(rule) => value.as_array().is_some_and(|items| {
+                !items.is_empty() && items.iter().all(|item| item.as_str().is_some_and(rule.holds))
+            }),
+        };
+        holds.then_some(value)
+    }
+
+    /// The allowed values in words, with the unit.
+    pub(crate) fn allowed(&self) -> String {
+        match (&self.allowed, self.unit) {
+            (Allowed::Range(_), "") => self.allowed.to_string(),
+            (Allowed::Range(_), unit) => format!("{} {unit}", self.allowed),
+            (Allowed::OneOf(_) | Allowed::Text(_) | Allowed::List(_), _) => self.allowed.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Range(range) => write!(f, "{} to {}", range.start(), range.end()),
+            Self::OneOf(words) => {
+                for (nth, word) in words.iter().enumerate() {
+                    let before = if nth == 0 { "" } else { " or " };
+                    write!(f, "{before}\"{word}\"")?;
+                }
+                Ok(())
+            }
+            Self::Text(rule) => f.write_str(rule.says),
+            Self::List(rule) => write!(f, "{}, or a list of at least one", rule.says),
+        }
+    }
+}
+
+/// Joins the lines of a doc comment.
+pub(crate) fn one_line(about: &[&str]) -> String {
+    about.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+/// Defines a section: its struct, its defaults and its rows of the table, from one text.
+///
+/// A row reads `key: type = default, allowed values, "unit";`.
+macro_rules! section {
+    (
+        $(#[doc = $about:literal])*
+        $name:literal $section:ident {
+            $( $(#[doc = $doc:literal])* $key:ident: $type:ty = $default:expr, $allowed:expr $(, $unit:literal)?; )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $section {
+            $( $(#[doc = $doc])* pub $key: $type, )*
+        }
+
+        impl Default for $section {
+            fn default() -> Self {
+                Self { $( $key: $default, )* }
+            }
+        }
+
+        impl $section {
+            const TABLE: crate::table::Section = crate::table::Section {
+                name: $name,
+                about: &[$($about),*],
+                settings: &[$(
+                    crate::table::Setting {
+                        section: $name,
+                        key: stringify!($key),
+                        about: &[$($doc),*],
+                        unit: concat!($($unit)?),
+                        allowed: $allowed,
+                    },
+                )*],
+            };
+        }
+    };
+}
+
+/// Defines a setting's choice of words: the enum and the words it is written as.
+macro_rules! choice {
+    (
+        $(#[doc = $about:literal])*
+        $choice:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal, )* }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+        pub enum $choice {
+            $( $(#[doc = $doc])* #[serde(rename = $word)] $variant, )*
+        }
+
+        impl $choice {
+            const WORDS: &[&str] = &[$($word),*];
+        }
+    };
+}
+
+pub(crate) use {choice, section};
+
+#[cfg(test)]
+mod tests;

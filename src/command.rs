@@ -1,0 +1,136 @@
+//! The command line: the one definition that parsing, `--help`, completions and man pages come from.
+
+mod check;
+mod connection;
+mod generate;
+mod property;
+mod publish;
+mod serve;
+mod subscribe;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::failure::Failure;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done; after SIGTERM or SIGINT: stopped cleanly
+  27   sub: the time given with -W is over
+  64   wrong usage or configuration
+  69   the port is in use, or no broker can be reached
+  74   reading or writing failed
+  1-5, 128-162  pub and sub: the broker refused; the MQTT return code or reason code";
+
+/// An MQTT broker that loses nothing it acknowledged and says why when it refuses.
+///
+/// Without a subcommand it serves, on 127.0.0.1:1883 unless told otherwise.
+#[derive(Debug, Parser)]
+#[command(name = "strowger", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub(crate) struct Command {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    serve: serve::Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Serve(serve::Options),
+    Check(check::Options),
+    Pub(Box<publish::Options>),
+    Sub(Box<subscribe::Options>),
+    Completions(generate::CompletionsOptions),
+    Man(generate::ManOptions),
+    #[command(hide = true)]
+    Generate(generate::Options),
+}
+
+/// Reads this process's arguments. What is no command to run, such as `--help`, is answered here.
+pub(crate) fn parse() -> Result<Command, ExitCode> {
+    Command::try_parse().map_err(|error| {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        let verb = std::env::args().nth(1).unwrap_or_default();
+        let name = match Command::command().find_subcommand(&verb) {
+            Some(verb) => format!("strowger {}", verb.get_name()),
+            None => "strowger".to_owned(),
+        };
+        report(
+            &name,
+            &Failure::Usage(format!("{}; see `{name} --help`", in_one_line(&error))),
+        )
+    })
+}
+
+/// Runs the command, and tells of its failure.
+pub(crate) fn run(command: Command) -> ExitCode {
+    let (name, result) = match command.verb {
+        None => ("strowger", serve::run(&command.serve)),
+        Some(Verb::Serve(options)) => ("strowger serve", serve::run(&options)),
+        Some(Verb::Check(options)) => ("strowger check", check::run(&options)),
+        Some(Verb::Pub(options)) => (publish::NAME, publish::run(*options)),
+        Some(Verb::Sub(options)) => (subscribe::NAME, subscribe::run(*options)),
+        Some(Verb::Completions(options)) => ("strowger completions", generate::completions(&options)),
+        Some(Verb::Man(options)) => ("strowger man", generate::man(&options)),
+        Some(Verb::Generate(options)) => ("strowger generate", generate::run(&options)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(name, &failure),
+    }
+}
+
+fn report(name: &str, failure: &Failure) -> ExitCode {
+    // With standard error closed there is nobody left to tell; the exit code still does.
+    let _ = writeln!(io::stderr(), "{name}: {failure}");
+    failure.exit_code()
+}
+
+/// Clap's message without its usage text: what is wrong, then its tip.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut line = String::new();
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if part.starts_with("Usage:") || part.starts_with("For more information") {
+            break;
+        }
+        let between = match line.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some(_) if part.starts_with('[') || part.starts_with('-') => " ",
+            Some(_) => "; ",
+        };
+        line = format!(
+            "{line}{between}{}",
+            part.trim_start_matches("error: ").trim_start_matches("tip: ")
+        );
+    }
+    line
+}
+
+/// Writes to standard output. That nobody reads it any more is not a failure.
+fn print(text: &[u8]) -> Result<Reader, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Reader::Listens),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::io("write to standard output")(error)),
+    }
+}
+
+/// Who reads our standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Listens,
+    /// The other end of the pipe is closed.
+    Gone,
+}
+
+#[cfg(test)]
+mod tests;

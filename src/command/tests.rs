@@ -1,0 +1,54 @@
+use clap::{CommandFactory, Parser};
+
+use super::{Command, in_one_line};
+
+fn error_of(arguments: &str) -> String {
+    let arguments = ["strowger"].into_iter().chain(arguments.split_whitespace());
+    in_one_line(&Command::try_parse_from(arguments).unwrap_err())
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Command::command().debug_assert();
+}
+
+#[test]
+fn a_mistake_is_told_in_one_line_with_its_remedy() {
+    assert_eq!(
+        error_of("--bnd x"),
+        "unexpected argument '--bnd' found; a similar argument exists: '--bind'"
+    );
+    assert_eq!(
+        error_of("pub -m x"),
+        "the following required arguments were not provided: --topic <TOPIC>"
+    );
+    assert_eq!(
+        error_of("sub -t a -V 4"),
+        "invalid value '4' for '--protocol-version <VERSION>' [possible values: 5, 311, 31]"
+    );
+}
+
+#[test]
+fn payloads_and_passwords_may_start_with_a_hyphen() {
+    for arguments in ["pub -t a -m -5", "pub -t a -m x -u me -P -secret", "sub -t a -x -1"] {
+        assert!(
+            Command::try_parse_from(["strowger"].into_iter().chain(arguments.split(' '))).is_ok(),
+            "{arguments}"
+        );
+    }
+}
+
+#[test]
+fn the_letters_of_mosquitto_are_understood() {
+    for arguments in [
+        "pub -h 127.0.0.1 -p 1884 -t a -f x -q 2 -r -i me -u me -P pw -k 5 -c -V mqttv311 -d",
+        "pub -t a -l -V mqttv31 --will-topic w --will-payload gone --will-qos 1 --will-retain",
+        "pub -t a -s -D publish content-type text/plain -D publish user-property a b -x 60",
+        "pub -t a -n --repeat 3 --repeat-delay 0.5",
+        "sub -h ::1 -t a -t b/# -q 1 -C 3 -W 5 -v -N -R -T b/c -U old -i me -c -V mqttv5 -E",
+        "sub -t a -F %t -D subscribe subscription-identifier 7",
+    ] {
+        let parsed = Command::try_parse_from(["strowger"].into_iter().chain(arguments.split(' ')));
+        assert!(parsed.is_ok(), "{arguments}: {:?}", parsed.err());
+    }
+}

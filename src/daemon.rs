@@ -1,0 +1,153 @@
+//! The broker's life as a process: settings become the rooms' own values, listeners open, signals end it.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use actors::{ListenerLimits, Settings, StartError};
+use broker::limits::{Limits, QueueFull};
+use broker::router::{RetainedLimits, RouterLimits};
+
+use crate::failure::Failure;
+
+/// Share of the open files that connections may take: the rest is for everything else.
+const FILES_PERCENT: u64 = 80;
+/// Sessions that one line can hold: room is taken only as they come.
+const SESSIONS_MAX: usize = 1 << 24;
+/// SUBSCRIBE and UNSUBSCRIBE packets of one client that may be under way.
+const ROUTE_REQUESTS_MAX: usize = 64;
+/// Topics whose receivers a line remembers.
+const CACHED_TOPICS_MAX: usize = 65_536;
+
+/// Serves until it is told to stop.
+pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
+    let settings = settings(conf)?;
+    let lines = settings.lines;
+    let started = actors::run(settings, |addresses| {
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), lines, "strowger started");
+        if conf.storage.engine == conf::Engine::Memory {
+            tracing::info!("storage.engine is \"memory\": sessions and retained messages end with this process");
+        }
+        for address in addresses {
+            tracing::info!(%address, "listening for MQTT 3.1, 3.1.1 and 5.0 over TCP");
+        }
+    });
+    started.map_err(failure)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Listen { address, error } => Failure::listen(address.to_string(), error),
+        StartError::Io(source) => Failure::Io {
+            doing: "start".to_owned(),
+            source,
+        },
+        StartError::Actor => Failure::Io {
+            doing: "start".to_owned(),
+            source: std::io::Error::other("an actor ended at once"),
+        },
+    }
+}
+
+fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
+    Ok(Settings {
+        bind: addresses(&conf.listener.bind)?,
+        lines: lines(conf.broker.lines),
+        listener: ListenerLimits {
+            connections_max: connections_max(conf.listener.connections_max),
+            connect_rate_per_sec: conf.listener.connect_rate_per_sec,
+            connect_burst: conf.listener.connect_burst,
+            connect_timeout: Duration::from_secs(conf.listener.connect_timeout_secs),
+        },
+        connect_bytes_max: u32::try_from(conf.packet.before_connect_bytes_max)
+            .unwrap_or(u32::MAX)
+            .min(conf.packet.bytes_max),
+        inbox_bytes_max: conf.broker.line_inbox_bytes_max,
+        sessions_max: SESSIONS_MAX,
+        state_interval: Duration::from_secs(conf.broker.sys_interval_secs),
+        drain_timeout: Duration::from_secs(conf.broker.drain_timeout_secs),
+        limits: limits(conf),
+        router: RouterLimits {
+            subscriptions_per_session_max: u32::try_from(conf.session.subscriptions_max).unwrap_or(u32::MAX),
+            topic_levels_max: u16::try_from(conf.packet.topic_levels_max).unwrap_or(u16::MAX),
+            // Keyed by the system's randomness, so that nobody outside can choose levels that collide.
+            seed: RandomState::new().build_hasher().finish(),
+        },
+        retained: RetainedLimits {
+            messages_max: conf.retained.messages_max,
+            payload_bytes_max: conf.retained.payload_bytes_max,
+        },
+        overseer: actors::open_house,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+fn limits(conf: &conf::Configuration) -> Limits {
+    Limits {
+        packet_bytes_max: conf.packet.bytes_max,
+        client_id_bytes_max: conf.packet.client_id_bytes_max,
+        topic_bytes_max: conf.packet.topic_bytes_max,
+        topic_levels_max: conf.packet.topic_levels_max,
+        expiry_secs_max: conf.session.expiry_max_secs,
+        queue_messages_max: conf.session.queue_messages_max,
+        queue_bytes_max: conf.session.queue_bytes_max,
+        queue_full: match conf.session.queue_full {
+            conf::QueueFull::Refuse => QueueFull::Refuse,
+            conf::QueueFull::Drop => QueueFull::Drop,
+        },
+        receive_max: conf.session.receive_maximum,
+        inflight_max: conf.session.inflight_max,
+        inflight_max_v3: conf.session.inflight_max_v3,
+        qos2_pending_max: usize::from(conf.session.qos2_pending_max),
+        alias_max: conf.session.topic_alias_max,
+        alias_out_max: conf.session.topic_alias_out_max,
+        keep_alive_secs_max: conf.session.keep_alive_max_secs,
+        out_bytes_max: conf.session.out_buffer_bytes_max,
+        route_requests_max: ROUTE_REQUESTS_MAX,
+        cached_topics_max: CACHED_TOPICS_MAX,
+        response_prefix: conf.session.response_prefix.clone(),
+    }
+}
+
+/// The addresses behind the names of `listener.bind`.
+fn addresses(names: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addresses = Vec::new();
+    for name in names {
+        let found = name
+            .to_socket_addrs()
+            .map_err(|source| Failure::listen(name.clone(), source))?;
+        addresses.extend(found);
+    }
+    addresses.dedup();
+    Ok(addresses)
+}
+
+fn lines(configured: usize) -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let lines = if configured == 0 { cores } else { configured };
+    u16::try_from(lines)
+        .unwrap_or(u16::MAX)
+        .min(broker::key::SessionKey::LINES_MAX)
+}
+
+/// Raises the limit of open files as far as the system allows and keeps connections below it.
+fn connections_max(configured: usize) -> usize {
+    let files = match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files cannot be raised");
+            return configured;
+        }
+    };
+    let room = usize::try_from(files / 100 * FILES_PERCENT).unwrap_or(usize::MAX);
+    if room < configured {
+        tracing::info!(
+            connections = room,
+            open_files = files,
+            "fewer connections than listener.connections_max: {FILES_PERCENT} % of the limit of open files"
+        );
+    }
+    configured.min(room)
+}

@@ -1,0 +1,122 @@
+//! Every way in which a command can fail: what the user reads, and the exit code that scripts read.
+
+use std::io;
+use std::process::ExitCode;
+
+/// Wrong usage or configuration (`EX_USAGE` of sysexits.h).
+const USAGE: u8 = 64;
+/// The port, or the broker, is not to be had (`EX_UNAVAILABLE`).
+const UNAVAILABLE: u8 = 69;
+/// Reading or writing failed (`EX_IOERR`).
+const INPUT_OUTPUT: u8 = 74;
+/// Time ran out, as mosquitto_sub has it.
+const TIMED_OUT: u8 = 27;
+
+/// Why a command failed. Its Display is one line: the culprit, then the remedy.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line does not make sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Configuration(#[from] conf::Error),
+    /// Another program listens there.
+    #[error(
+        "cannot listen on {address}: the port is in use; \
+         stop the program that has it, or choose another with --bind HOST:PORT"
+    )]
+    PortInUse {
+        /// As it was configured.
+        address: String,
+    },
+    /// The system does not let us listen there.
+    #[error(
+        "cannot listen on {address}: {}; choose another address with --bind HOST:PORT",
+        plain(source)
+    )]
+    CannotListen {
+        /// As it was configured.
+        address: String,
+        source: io::Error,
+    },
+    /// No connection to a broker.
+    #[error(
+        "cannot connect to {address}: {}. Is a broker running there? (-h HOST -p PORT)",
+        plain(source)
+    )]
+    Unreachable {
+        /// As it was given by `-h` and `-p`.
+        address: String,
+        source: io::Error,
+    },
+    /// The connection to the broker ended before the work was done.
+    #[error("lost the connection to {address}: {why}")]
+    Lost {
+        /// As it was given by `-h` and `-p`.
+        address: String,
+        why: String,
+    },
+    /// The broker said no.
+    #[error("{what}: {reason} ({code:#04x})")]
+    Refused {
+        /// What was refused, as a clause: "the broker refused the connection".
+        what: String,
+        /// The standard's name of the reason.
+        reason: &'static str,
+        /// The reason code, which is the exit code as well; the return code of CONNACK in 3.x.
+        code: u8,
+    },
+    /// `-W` ran out.
+    #[error("timed out after {secs} s (-W)")]
+    TimedOut { secs: u64 },
+    /// A file, the standard input or the standard output failed.
+    #[error("cannot {doing}: {}", plain(source))]
+    Io {
+        /// What was tried, to follow "cannot".
+        doing: String,
+        source: io::Error,
+    },
+}
+
+impl Failure {
+    /// The failure to listen on `address`, which is often a port in use.
+    pub(crate) fn listen(address: impl Into<String>, source: io::Error) -> Self {
+        let address = address.into();
+        if source.kind() == io::ErrorKind::AddrInUse {
+            Self::PortInUse { address }
+        } else {
+            Self::CannotListen { address, source }
+        }
+    }
+
+    /// A map for I/O errors; `doing` follows "cannot".
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        |source| Self::Io {
+            doing: doing.into(),
+            source,
+        }
+    }
+
+    /// The exit code, as `strowger --help` lists them.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) | Self::Configuration(_) => USAGE,
+            Self::PortInUse { .. } | Self::CannotListen { .. } | Self::Unreachable { .. } | Self::Lost { .. } => {
+                UNAVAILABLE
+            }
+            Self::Refused { code, .. } => *code,
+            Self::TimedOut { .. } => TIMED_OUT,
+            Self::Io { .. } => INPUT_OUTPUT,
+        })
+    }
+}
+
+/// The error without the number that means something to programmers only.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
