@@ -1,0 +1,97 @@
+"""Brokers as processes: the one under test, and Debian's mosquitto as a second opinion.
+
+`STROWGER_BIN` names the binary (default `target/release/strowger`). `BROKER=mosquitto` runs the suites against
+mosquitto instead, which checks the tests themselves; tests of what is Strowger's own are then skipped.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STROWGER = pathlib.Path(os.environ.get("STROWGER_BIN", ROOT / "target/release/strowger")).absolute()
+UNDER_TEST = os.environ.get("BROKER", "strowger")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Broker:
+    """One running broker on a port of its own."""
+
+    def __init__(self, directory, *options, kind=UNDER_TEST):
+        self.kind, self.port = kind, free_port()
+        self.address = ("127.0.0.1", self.port)
+        self.log_path = pathlib.Path(directory) / f"{kind}-{self.port}.log"
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                self._command(pathlib.Path(directory), options), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._wait_for_the_port()
+
+    def _command(self, directory, options):
+        if self.kind == "strowger":
+            return [STROWGER, "serve", "--bind", f"127.0.0.1:{self.port}", *options]
+        binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        conf = directory / f"mosquitto-{self.port}.conf"
+        conf.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
+            "max_queued_messages 10000\nmax_packet_size 1048576\nmax_keepalive 3600\nlog_type error\n"
+        )
+        return [binary, "-c", conf]
+
+    def _wait_for_the_port(self, secs=10.0):
+        deadline = time.monotonic() + secs
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the broker ended with {self.process.returncode}:\n{self.log()}"
+            try:
+                socket.create_connection(self.address, timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        self.process.kill()
+        raise AssertionError(f"no listener on port {self.port} within {secs} s:\n{self.log()}")
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def rss_mib(self):
+        """Resident memory of the process in MiB."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        raise AssertionError("the broker is gone")
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self, within=15.0):
+        """Ends the broker by SIGTERM and returns its exit code; a broker that hangs is killed and fails the test."""
+        if self.process.poll() is None:
+            self.terminate()
+        try:
+            return self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the broker did not end within {within} s of SIGTERM:\n{self.log()}") from None
+
+
+def run(*command, **options):
+    """Runs a command to its end (30 s at most) with its output captured as text."""
+    options.setdefault("timeout", 30)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    if "input" in options:
+        del options["stdin"]
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+
+
+def strowger(*arguments, **options):
+    return run(STROWGER, *arguments, **options)
