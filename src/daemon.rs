@@ -22,9 +22,17 @@ const CACHED_TOPICS_MAX: usize = 65_536;
 /// Serves until it is told to stop.
 pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
     let settings = settings(conf)?;
-    let lines = settings.lines;
+    let (lines, connections_max) = (settings.lines, settings.listener.connections_max);
     let started = actors::run(settings, |addresses| {
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), lines, "strowger started");
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            lines,
+            connections_max,
+            "strowger started"
+        );
+        if connections_max < conf.listener.connections_max {
+            tracing::info!("listener.connections_max is held to {FILES_PERCENT} % of the limit of open files");
+        }
         if conf.storage.engine == conf::Engine::Memory {
             tracing::info!("storage.engine is \"memory\": sessions and retained messages end with this process");
         }
@@ -141,13 +149,5 @@ fn connections_max(configured: usize) -> usize {
             return configured;
         }
     };
-    let room = usize::try_from(files / 100 * FILES_PERCENT).unwrap_or(usize::MAX);
-    if room < configured {
-        tracing::info!(
-            connections = room,
-            open_files = files,
-            "fewer connections than listener.connections_max: {FILES_PERCENT} % of the limit of open files"
-        );
-    }
-    configured.min(room)
+    configured.min(usize::try_from(files / 100 * FILES_PERCENT).unwrap_or(usize::MAX))
 }

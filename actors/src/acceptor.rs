@@ -31,7 +31,10 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { open: AtomicUsize::new(0), max })
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            max,
+        })
     }
 
     fn enter(self: &Arc<Self>) -> Option<Permit> {
@@ -69,7 +72,12 @@ struct Bucket {
 impl Bucket {
     fn new(rate_per_sec: u64, burst: u64, now: Millis) -> Self {
         let burst = burst.max(1) * 1000;
-        Self { rate_per_sec: rate_per_sec.max(1), burst, level: burst, at: now }
+        Self {
+            rate_per_sec: rate_per_sec.max(1),
+            burst,
+            level: burst,
+            at: now,
+        }
     }
 
     /// Takes one, or says how long to wait for it.
@@ -104,7 +112,14 @@ impl AcceptorActor {
         let lines = u64::from(desk.settings.lines.max(1));
         let rate = u64::from(limits.connect_rate_per_sec).div_ceil(lines);
         let bucket = Bucket::new(rate, u64::from(limits.connect_burst).div_ceil(lines), desk.clock.now());
-        Self { share: Some(Share { listener, desk, gate, bucket }) }
+        Self {
+            share: Some(Share {
+                listener,
+                desk,
+                gate,
+                bucket,
+            }),
+        }
     }
 }
 
@@ -112,7 +127,9 @@ impl Actor for AcceptorActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let Some(share) = self.share.take() else { return ctx.stop() };
+        let Some(share) = self.share.take() else {
+            return ctx.stop();
+        };
         let accepting = async move {
             if let Err(error) = share.accept_forever().await {
                 tracing::error!(%error, "a listener failed; this line takes no more connections on it");
@@ -124,7 +141,12 @@ impl Actor for AcceptorActor {
 
 impl Share {
     async fn accept_forever(self) -> io::Result<()> {
-        let Self { listener, desk, gate, mut bucket } = self;
+        let Self {
+            listener,
+            desk,
+            gate,
+            mut bucket,
+        } = self;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let mut refused: u64 = 0;
         loop {

@@ -55,7 +55,10 @@ impl Inboxes {
     }
 
     fn any_above(&self, max: usize, but: u16) -> bool {
-        self.0.iter().enumerate().any(|(line, bytes)| line != usize::from(but) && bytes.load(Ordering::Relaxed) > max)
+        self.0
+            .iter()
+            .enumerate()
+            .any(|(line, bytes)| line != usize::from(but) && bytes.load(Ordering::Relaxed) > max)
     }
 }
 
@@ -140,7 +143,11 @@ impl Desk {
     pub(crate) fn with_line<T>(&self, work: impl FnOnce(&mut Line) -> T) -> T {
         let mut line = self.line.borrow_mut();
         let answer = work(&mut line);
-        let effects = if line.has_effects() { line.take_effects() } else { Vec::new() };
+        let effects = if line.has_effects() {
+            line.take_effects()
+        } else {
+            Vec::new()
+        };
         let due = line.has_output() || line.has_work() || !effects.is_empty();
         drop(line);
         for effect in effects {
@@ -161,7 +168,11 @@ impl Desk {
                 }
             }
             Effect::Close(closing) => {
-                let Closing { connection, last_words, record } = *closing;
+                let Closing {
+                    connection,
+                    last_words,
+                    record,
+                } = *closing;
                 report_closed(&record);
                 if let Some(socket) = self.socket_of(connection) {
                     socket.close(last_words);
@@ -231,7 +242,9 @@ impl Desk {
 
     /// Writes one connection's outbox as far as the socket takes it.
     pub(crate) fn write_out(&self, slot: u32) {
-        let Some(socket) = self.sockets.borrow().get(slot as usize).cloned().flatten() else { return };
+        let Some(socket) = self.sockets.borrow().get(slot as usize).cloned().flatten() else {
+            return;
+        };
         let written = {
             let mut line = self.line.borrow_mut();
             match line.outbox(slot) {
@@ -259,13 +272,18 @@ impl Desk {
     fn send_forwards(&self) {
         let mut unsent = self.unsent.borrow_mut();
         for (index, queue) in unsent.iter_mut().enumerate() {
-            let forwards = self.line.borrow_mut().take_forwards(u16::try_from(index).unwrap_or(u16::MAX));
+            let forwards = self
+                .line
+                .borrow_mut()
+                .take_forwards(u16::try_from(index).unwrap_or(u16::MAX));
             if !forwards.is_empty() {
                 let cost = forwards.iter().map(cost_of).sum();
                 self.inboxes.add(index, cost);
                 queue.push_back(Deliver { forwards, cost });
             }
-            let Some(line) = self.lines.get().and_then(|lines| lines.get(index)) else { continue };
+            let Some(line) = self.lines.get().and_then(|lines| lines.get(index)) else {
+                continue;
+            };
             while let Some(deliver) = queue.pop_front() {
                 if let Err(SendError::Full(deliver)) = line.try_send(deliver) {
                     queue.push_front(deliver);
@@ -286,7 +304,10 @@ impl Desk {
         if waiting.is_empty() {
             return;
         }
-        let request = Reroute { line: self.index, requests: std::mem::take(&mut *waiting) };
+        let request = Reroute {
+            line: self.index,
+            requests: std::mem::take(&mut *waiting),
+        };
         if let Err(SendError::Full(request)) = self.router.try_send(request) {
             *waiting = request.requests;
             self.flush_due.set(true);

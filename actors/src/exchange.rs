@@ -39,8 +39,17 @@ pub(crate) struct ExchangeActor {
 impl ExchangeActor {
     /// Takes a connection on this line. `read` holds what was read from it already.
     pub(crate) fn start_with(desk: &Rc<Desk>, stream: TcpStream, peer: Peer, read: BytesMut, permit: Permit) {
-        let conversation = Conversation { desk: Rc::clone(desk), stream: Some(stream), peer, read, permit };
-        Self { conversation: Some(conversation) }.start();
+        let conversation = Conversation {
+            desk: Rc::clone(desk),
+            stream: Some(stream),
+            peer,
+            read,
+            permit,
+        };
+        Self {
+            conversation: Some(conversation),
+        }
+        .start();
     }
 }
 
@@ -48,7 +57,9 @@ impl Actor for ExchangeActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let Some(conversation) = self.conversation.take() else { return ctx.stop() };
+        let Some(conversation) = self.conversation.take() else {
+            return ctx.stop();
+        };
         ctx.spawn(conversation.hold().into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }
@@ -82,18 +93,39 @@ impl Drop for Counted {
 impl Conversation {
     async fn hold(mut self) {
         let _counted = Counted::new(&self.desk);
-        let Some((version, connection)) = self.open().await else { return };
-        let Self { desk, stream: Some(stream), read, permit, .. } = self else { return };
+        let Some((version, connection)) = self.open().await else {
+            return;
+        };
+        let Self {
+            desk,
+            stream: Some(stream),
+            read,
+            permit,
+            ..
+        } = self
+        else {
+            return;
+        };
         let (reader, writer) = stream.into_split();
         let socket = Rc::new(Socket::new(connection.epoch, writer));
         desk.seat(connection.slot, Rc::clone(&socket));
-        let served = Served { desk, connection, version, reader, socket, read, _permit: permit };
+        let served = Served {
+            desk,
+            connection,
+            version,
+            reader,
+            socket,
+            read,
+            _permit: permit,
+        };
         served.serve().await;
     }
 
     /// Writes a refusal, if there is one to write, and closes.
     async fn refuse(&mut self, bytes: &[u8]) {
-        let Some(stream) = self.stream.as_mut().filter(|_| !bytes.is_empty()) else { return };
+        let Some(stream) = self.stream.as_mut().filter(|_| !bytes.is_empty()) else {
+            return;
+        };
         let farewell = async {
             stream.write_all(bytes).await?;
             stream.shutdown().await?;
@@ -175,7 +207,10 @@ impl Served {
         if self.socket.is_paused() || self.desk.is_congested(cx.waker()) {
             return Poll::Pending;
         }
-        if !matches!(frame(&self.read, self.desk.settings.packet_bytes_max), Ok(Frame::Partial { .. })) {
+        if !matches!(
+            frame(&self.read, self.desk.settings.packet_bytes_max),
+            Ok(Frame::Partial { .. })
+        ) {
             return Poll::Ready(Woken::Waiting);
         }
         self.poll_read(cx)
@@ -193,7 +228,14 @@ impl Served {
             self.read.reserve(self.read.len().clamp(4096, 1 << 20));
             poll_read_buf(reader, cx, &mut self.read).map_ok(|length| {
                 let partial = matches!(frame(&self.read, u32::MAX), Ok(Frame::Partial { .. }));
-                (if partial { Bytes::new() } else { self.read.split().freeze() }, length)
+                (
+                    if partial {
+                        Bytes::new()
+                    } else {
+                        self.read.split().freeze()
+                    },
+                    length,
+                )
             })
         };
         result.map(|read| match read {
@@ -219,7 +261,13 @@ impl Served {
     }
 
     fn take_packets(&mut self, mut bytes: Bytes) {
-        let Self { desk, connection, version, socket, .. } = &*self;
+        let Self {
+            desk,
+            connection,
+            version,
+            socket,
+            ..
+        } = &*self;
         let now = desk.clock.now();
         let size_max = desk.settings.packet_bytes_max;
         let flow = desk.with_line(|line| {

@@ -17,7 +17,10 @@ pub(crate) struct RouterActor {
 
 impl RouterActor {
     pub(crate) fn new(tables: SharedTables) -> Self {
-        Self { tables, lines: Vec::new() }
+        Self {
+            tables,
+            lines: Vec::new(),
+        }
     }
 }
 
@@ -47,7 +50,9 @@ impl Handler<Reroute> for RouterActor {
 
     fn handle(&mut self, request: Reroute, ctx: &mut Self::Context) {
         let replies = self.tables.change(request.requests);
-        let Some(line) = self.lines.get(usize::from(request.line)) else { return };
+        let Some(line) = self.lines.get(usize::from(request.line)) else {
+            return;
+        };
         if !replies.is_empty() {
             send_in_order(self, line, Rerouted { replies }, ctx);
         }

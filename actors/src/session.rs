@@ -28,7 +28,10 @@ pub(crate) struct SessionActor {
 
 impl SessionActor {
     pub(crate) fn new(desk: Rc<Desk>) -> Self {
-        Self { desk, acceptors: Vec::new() }
+        Self {
+            desk,
+            acceptors: Vec::new(),
+        }
     }
 }
 
@@ -40,7 +43,12 @@ impl Actor for SessionActor {
         ctx.spawn(Rc::clone(&self.desk).flush_forever().into_actor(self));
         ctx.run_interval(TICK, |actor, _| {
             let now = actor.desk.clock.now();
-            let due = actor.desk.line.borrow().next_deadline().is_some_and(|deadline| deadline <= now);
+            let due = actor
+                .desk
+                .line
+                .borrow()
+                .next_deadline()
+                .is_some_and(|deadline| deadline <= now);
             if due {
                 actor.desk.with_line(|line| line.tick(now));
             }
@@ -62,7 +70,8 @@ impl Handler<Open> for SessionActor {
     fn handle(&mut self, open: Open, _: &mut Self::Context) {
         self.desk.meet(open.lines);
         for (listener, gate, limits) in open.listeners {
-            self.acceptors.push(AcceptorActor::new(listener, Rc::clone(&self.desk), gate, limits).start());
+            self.acceptors
+                .push(AcceptorActor::new(listener, Rc::clone(&self.desk), gate, limits).start());
         }
     }
 }
@@ -82,7 +91,8 @@ impl Handler<Rerouted> for SessionActor {
 
     fn handle(&mut self, rerouted: Rerouted, _: &mut Self::Context) {
         let now = self.desk.clock.now();
-        self.desk.with_line(|line| rerouted.replies.into_iter().for_each(|reply| line.routed(reply, now)));
+        self.desk
+            .with_line(|line| rerouted.replies.into_iter().for_each(|reply| line.routed(reply, now)));
     }
 }
 
@@ -128,7 +138,10 @@ impl Handler<Drain> for SessionActor {
             Drain::Close => {
                 for acceptor in self.acceptors.drain(..) {
                     if acceptor.try_send(Close).is_err() {
-                        tracing::debug!(line = self.desk.index, "an acceptor was gone before it was asked to close");
+                        tracing::debug!(
+                            line = self.desk.index,
+                            "an acceptor was gone before it was asked to close"
+                        );
                     }
                 }
             }

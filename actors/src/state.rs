@@ -24,14 +24,16 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new(
-        lines: Vec<Addr<SessionActor>>,
-        tables: SharedTables,
-        clock: Clock,
-        settings: &Settings,
-    ) -> Self {
+    pub(crate) fn new(lines: Vec<Addr<SessionActor>>, tables: SharedTables, clock: Clock, settings: &Settings) -> Self {
         let (interval, version) = (settings.state_interval, settings.version.clone());
-        Self { lines, tables, clock, interval, version, load: Load::default() }
+        Self {
+            lines,
+            tables,
+            clock,
+            interval,
+            version,
+            load: Load::default(),
+        }
     }
 
     pub(crate) async fn report_forever(mut self) {
@@ -51,7 +53,11 @@ impl Reporter {
         let now = self.clock.now();
         self.load.note(&counters, now);
         let (subscriptions, retained, retained_bytes) = self.tables.sizes();
-        let sizes = Sizes { subscriptions, retained, retained_bytes };
+        let sizes = Sizes {
+            subscriptions,
+            retained,
+            retained_bytes,
+        };
         let states = report(&self.version, now, &counters, &sizes, &self.load);
         if let Some(line) = self.lines.first()
             && line.send(PublishState { states }).await.is_err()

@@ -66,10 +66,15 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(&[SocketAddr])) -> Result<(
     system.block_on(async move {
         let mut stop = StopSignals::listen()?;
         let house = House::start(&settings);
-        house.open(&settings, listeners.into_iter().map(|(_, listeners)| listeners)).await?;
+        house
+            .open(&settings, listeners.into_iter().map(|(_, listeners)| listeners))
+            .await?;
         on_ready(&bound);
         let name = stop.wait().await;
-        tracing::info!(signal = name, "stopping: no further connections, saying goodbye to all clients");
+        tracing::info!(
+            signal = name,
+            "stopping: no further connections, saying goodbye to all clients"
+        );
         house.drain(settings.drain_timeout).await;
         house.stop();
         Ok(())
@@ -137,12 +142,25 @@ impl House {
                     presence,
                     tables: Box::new(tables),
                 });
-                SessionActor::new(Rc::new(Desk::new(index, line, settings.of_line(), clock, router, inboxes)))
+                SessionActor::new(Rc::new(Desk::new(
+                    index,
+                    line,
+                    settings.of_line(),
+                    clock,
+                    router,
+                    inboxes,
+                )))
             });
             arbiters.push(arbiter);
             lines.push(line);
         }
-        Self { arbiters, lines, router, tables, clock }
+        Self {
+            arbiters,
+            lines,
+            router,
+            tables,
+            clock,
+        }
     }
 
     /// Introduces everyone to everyone and opens the doors.
@@ -151,7 +169,10 @@ impl House {
         settings: &Settings,
         listeners: impl Iterator<Item = Vec<std::net::TcpListener>>,
     ) -> Result<(), StartError> {
-        self.router.send(MeetLines(self.lines.clone())).await.map_err(|_| StartError::Actor)?;
+        self.router
+            .send(MeetLines(self.lines.clone()))
+            .await
+            .map_err(|_| StartError::Actor)?;
         let mut shares: Vec<Vec<_>> = self.lines.iter().map(|_| Vec::new()).collect();
         for of_lines in listeners {
             let gate = Gate::new(settings.listener.connections_max);
@@ -160,7 +181,10 @@ impl House {
             }
         }
         for (line, listeners) in self.lines.iter().zip(shares) {
-            let open = Open { lines: self.lines.clone(), listeners };
+            let open = Open {
+                lines: self.lines.clone(),
+                listeners,
+            };
             line.send(open).await.map_err(|_| StartError::Actor)?;
         }
         if !settings.state_interval.is_zero() {
@@ -195,7 +219,10 @@ impl House {
         });
         match drained.await {
             Ok(()) => tracing::info!("all clients have left"),
-            Err(_) => tracing::warn!(after_ms = limit.as_millis(), "some clients did not take their goodbye in time"),
+            Err(_) => tracing::warn!(
+                after_ms = limit.as_millis(),
+                "some clients did not take their goodbye in time"
+            ),
         }
     }
 

@@ -18,7 +18,10 @@ use mqtt_codec::{TopicFilter, TopicName};
 use parking_lot::RwLock;
 
 /// Retained messages that one look at the store takes out, and entries that it examines at most.
-const SCAN: ScanBudget = ScanBudget { found_max: 64, examine_max: 2048 };
+const SCAN: ScanBudget = ScanBudget {
+    found_max: 64,
+    examine_max: 2048,
+};
 /// Entries that one look for expired retained messages examines.
 const SWEEP_EXAMINE_MAX: usize = 256;
 
@@ -50,7 +53,10 @@ impl SharedTables {
     /// Carries out changes in their order. When this returns, every line's next message sees them.
     pub(crate) fn change(&self, requests: Vec<RouteRequest>) -> Vec<RouteReply> {
         let mut router = self.inner.router.write();
-        let replies = requests.into_iter().filter_map(|request| carry_out(&mut router, request)).collect();
+        let replies = requests
+            .into_iter()
+            .filter_map(|request| carry_out(&mut router, request))
+            .collect();
         self.inner.version.store(router.version(), Ordering::Release);
         replies
     }
@@ -63,7 +69,11 @@ impl SharedTables {
     /// Subscriptions, retained messages, and bytes of the latter.
     pub(crate) fn sizes(&self) -> (usize, usize, usize) {
         let retained = self.inner.retained.read();
-        (self.inner.router.read().subscription_count(), retained.len(), retained.bytes())
+        (
+            self.inner.router.read().subscription_count(),
+            retained.len(),
+            retained.bytes(),
+        )
     }
 }
 

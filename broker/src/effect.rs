@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mqtt_codec::{ClientId, Version};
 
+use crate::key::SessionKey;
 use crate::line::{ConnectionKey, Peer};
 use crate::message::Message;
 use crate::router::{Receiver, ShareKey};
@@ -116,4 +117,6 @@ pub struct Forward {
     pub receivers: Arc<[Receiver]>,
     /// The shared group that chose the receiver, if one did.
     pub via: Option<Arc<ShareKey>>,
+    /// Members of that group that could not take it and are not asked again.
+    pub refused: Vec<SessionKey>,
 }

@@ -80,6 +80,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Receive Maximum in force: what is granted is what is kept, so that a client within it is never ended.
+    #[must_use]
+    pub fn receive_window(&self) -> u16 {
+        u16::try_from(self.qos2_pending_max).unwrap_or(u16::MAX).clamp(1, self.receive_max.max(1))
+    }
+}
+
 /// Packet ids in use at once can never exceed the id space.
 pub(crate) const PACKET_IDS: usize = u16::MAX as usize;
 

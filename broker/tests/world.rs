@@ -1,7 +1,12 @@
 //! A whole broker with its clients in one thread and virtual time: only [`World::pass`] moves the clock.
 
 #![allow(dead_code, reason = "each test binary uses its part of the world")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails should stop at once")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop at once"
+)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -65,8 +70,15 @@ impl Default for Config {
         Self {
             lines: 2,
             limits: Limits::default(),
-            router: RouterLimits { subscriptions_per_session_max: 1000, topic_levels_max: 128, seed: 7 },
-            retained: RetainedLimits { messages_max: 1_000_000, payload_bytes_max: 1 << 20 },
+            router: RouterLimits {
+                subscriptions_per_session_max: 1000,
+                topic_levels_max: 128,
+                seed: 7,
+            },
+            retained: RetainedLimits {
+                messages_max: 1_000_000,
+                payload_bytes_max: 1 << 20,
+            },
             overseer: || Box::new(Open),
         }
     }
@@ -136,7 +148,10 @@ impl World {
     /// Connects with this CONNECT; what the broker answered is in the inbox.
     pub fn connect(&mut self, connect: Connect) -> Client {
         let version = connect.version;
-        let packet_bytes_max = connect.properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize);
+        let packet_bytes_max = connect
+            .properties
+            .packet_size_max
+            .map_or(usize::MAX, |max| max.get() as usize);
         // Over the wire, so that what cannot be encoded cannot be tested by mistake.
         let mut bytes = BytesMut::new();
         Packet::Connect(Box::new(connect)).encode(version, &mut bytes).unwrap();
@@ -206,7 +221,9 @@ impl World {
 
     fn read(&mut self, client: Client) {
         let connection = &mut self.connections[client.0];
-        let Some(key) = connection.key.filter(|_| !connection.held) else { return };
+        let Some(key) = connection.key.filter(|_| !connection.held) else {
+            return;
+        };
         let line = &mut self.lines[connection.line];
         let size_max = line.limits().packet_bytes_max;
         loop {
@@ -250,8 +267,12 @@ impl World {
     /// A client that has stopped reading takes this many bytes all the same, whole packets or not.
     pub fn sip(&mut self, client: Client, bytes: usize) {
         let connection = &self.connections[client.0];
-        let (line, Some(key)) = (connection.line, connection.key) else { return };
-        let Some((_, out)) = self.lines[line].outbox(key.slot) else { return };
+        let (line, Some(key)) = (connection.line, connection.key) else {
+            return;
+        };
+        let Some((_, out)) = self.lines[line].outbox(key.slot) else {
+            return;
+        };
         let taken = take(out, bytes);
         self.arrive(client, &taken);
         self.lines[line].flushed(key.slot, taken.len(), self.now);
@@ -266,7 +287,13 @@ impl World {
     /// Lets time pass, and what is due happen at its moment.
     pub fn pass(&mut self, millis: u64) {
         let end = self.now.plus(millis);
-        while let Some(next) = self.lines.iter().filter_map(Line::next_deadline).min().filter(|next| *next <= end) {
+        while let Some(next) = self
+            .lines
+            .iter()
+            .filter_map(Line::next_deadline)
+            .min()
+            .filter(|next| *next <= end)
+        {
             self.now = self.now.max(next);
             for line in 0..self.lines.len() {
                 self.lines[line].tick(self.now);
@@ -287,7 +314,10 @@ impl World {
 
     /// How the broker saw the end of the connection.
     pub fn cause(&self, client: Client) -> Option<Cause> {
-        self.connections[client.0].closed.as_ref().map(|record| record.cause.clone())
+        self.connections[client.0]
+            .closed
+            .as_ref()
+            .map(|record| record.cause.clone())
     }
 
     /// Takes what the client has received.
@@ -299,7 +329,9 @@ impl World {
     pub fn outbox_bytes(&mut self, client: Client) -> usize {
         let connection = &self.connections[client.0];
         let Some(key) = connection.key else { return 0 };
-        self.lines[connection.line].outbox(key.slot).map_or(0, |(_, out)| out.len())
+        self.lines[connection.line]
+            .outbox(key.slot)
+            .map_or(0, |(_, out)| out.len())
     }
 
     /// What all lines have counted.
@@ -397,8 +429,12 @@ impl World {
     }
 
     fn write_out(&mut self, line: usize, slot: u32) {
-        let Some((key, _)) = self.lines[line].outbox(slot) else { return };
-        let Some(client) = self.client_of(line, key) else { return };
+        let Some((key, _)) = self.lines[line].outbox(slot) else {
+            return;
+        };
+        let Some(client) = self.client_of(line, key) else {
+            return;
+        };
         if self.connections[client.0].stalled {
             return;
         }
@@ -430,7 +466,10 @@ impl World {
             match decode(&mut bytes, connection.version, u32::MAX) {
                 Ok(Some(packet)) => {
                     let len = before - bytes.len();
-                    assert!(len <= connection.packet_bytes_max, "the broker sent a packet of {len} bytes: {packet:?}");
+                    assert!(
+                        len <= connection.packet_bytes_max,
+                        "the broker sent a packet of {len} bytes: {packet:?}"
+                    );
                     connection.inbox.push(packet);
                 }
                 Ok(None) => break,

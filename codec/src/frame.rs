@@ -146,3 +146,22 @@ fn header(bytes: &[u8], packet_size_max: u32, version: Version) -> Result<Option
 
 #[cfg(test)]
 mod tests;
+
+/// The version that a CONNECT at the front of `bytes` announces, whatever else is wrong with it.
+///
+/// A refusal can be worded for the client that way, and a stream that is not MQTT gets none.
+#[must_use]
+pub fn announced_version(bytes: &[u8]) -> Option<Version> {
+    let (first, rest) = bytes.split_first()?;
+    if first >> 4 != 1 {
+        return None;
+    }
+    let length_bytes = rest.iter().take(4).take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    let name_and_level = rest.get(length_bytes..)?;
+    Version::ALL.into_iter().find(|version| {
+        let name = version.protocol_name();
+        let level_at = 2 + name.len();
+        name_and_level.get(2..level_at) == Some(name.as_bytes())
+            && name_and_level.get(level_at) == Some(&version.level())
+    })
+}

@@ -52,7 +52,7 @@ pub use connack::{Connack, ConnackProperties};
 pub use connect::{Connect, ConnectProperties};
 pub use disconnect::Disconnect;
 pub use encode::{EncodeError, REMAINING_LENGTH_MAX, TEXT_BYTES_MAX};
-pub use frame::{Frame, decode, decode_connect, frame};
+pub use frame::{Frame, announced_version, decode, decode_connect, frame};
 pub use packet::{Packet, PacketKind};
 pub use packet_id::{PacketId, SubscriptionId};
 pub use properties::UserProperties;

@@ -39,7 +39,7 @@ CASES = [
     Case("a length that never ends", VARINT, FRESH, raw("10") + b"\x80" * 64, CLOSED),
     Case("CONNECT of 256 MiB announced", "[MQTT-3.2.2-15] in 5.0", FRESH, raw("10 ff ff ff 7f"), CLOSED),
     Case("CONNECT of 16 MiB with a start", "[MQTT-3.2.2-15] in 5.0", FRESH,
-         raw("10 80 80 80 08") + data("MQTT") + raw("05 02 003c 00"), CLOSED),
+         raw("10 80 80 80 08") + data("MQTT") + raw("05 02 003c 00"), connack(0x95)),
     Case("an empty CONNECT", "[MQTT-3.1.4-1] in 3.1.1, [MQTT-3.1.4-1] in 5.0", FRESH, raw("10 00"), CLOSED),
     Case("CONNECT ends in the protocol name", "[MQTT-3.1.4-1] in 3.1.1, [MQTT-3.1.4-1] in 5.0", FRESH,
          raw("10 04 0004 4d51"), CLOSED),
@@ -49,7 +49,7 @@ CASES = [
     Case("protocol name MQTX", NAME, FRESH, hello(data("h"), name="MQTX"), CLOSED),
     Case("protocol name empty", NAME, FRESH, hello(data("h"), name=""), CLOSED),
     Case("protocol name longer", NAME, FRESH, hello(data("h"), name="MQTT5"), CLOSED),
-    Case("protocol name of 3.1 with level 5", NAME, FRESH, hello(data("h"), name="MQIsdp"), CLOSED),
+    Case("protocol name of 3.1 with level 5", NAME, FRESH, hello(data("h"), name="MQIsdp"), connack(0x84)),
     Case("protocol name of 64 KiB", NAME, FRESH, hello(data("h"), name="M" * 60000), CLOSED),
     Case("protocol name ill-formed", NAME, FRESH, hello(data("h"), name=b"MQ\xc0T"), CLOSED),
     *[Case(f"level {level}", LEVEL, FRESH, hello(data("h"), level=level), connack(0x01, 0x84))

@@ -134,7 +134,6 @@ PACKETS = [
 OF_3_1 = [
     before("3.1: empty client identifier", "section 3.1 in 3.1.1", hello(data(""), name="MQIsdp", level=V31),
            connack(0x02)),
-    before("3.1: reserved connect flag", "[MQTT-3.1.2-3] in 3.1.1", hello(ID, flags=0x03, name="MQIsdp", level=V31)),
     Case("3.1: a second CONNECT", "[MQTT-3.1.0-2] in 3.1.1", V31, connect("h2", V31), CLOSED),
     Case("3.1: PUBLISH with QoS 3", "[MQTT-3.3.1-4] in 3.1.1", V31, pub(TOPIC, flags=6, packet_id=two(1)), CLOSED),
     Case("3.1: packet type 15", "section 2.2.1 in 3.1.1", V31, raw("f0 00"), CLOSED),

@@ -18,7 +18,8 @@ const FIRST_READ_BYTES: usize = 1024;
 /// How the wait for a CONNECT ended.
 enum First {
     Connect(Box<Connect>, Bytes),
-    Violation(Violation),
+    /// With what was sent of the packet that broke a rule.
+    Violation(Violation, Bytes),
     Gone(io::Error),
 }
 
@@ -32,9 +33,9 @@ impl Conversation {
         };
         let (connect, packet) = match first {
             First::Connect(connect, packet) => (connect, packet),
-            First::Violation(violation) => {
+            First::Violation(violation, sent) => {
                 tracing::warn!(peer = %self.peer, %violation, "connection refused");
-                let answer = self.desk.with_line(|line| line.refuse_violation(&violation));
+                let answer = self.desk.with_line(|line| line.refuse_violation(&violation, &sent));
                 self.refuse(&answer).await;
                 return None;
             }
@@ -59,19 +60,22 @@ impl Conversation {
                     return match decode_connect(&mut packet.clone(), size_max) {
                         Ok(Some(connect)) => First::Connect(Box::new(connect), packet),
                         Ok(None) => First::Gone(io::ErrorKind::InvalidData.into()),
-                        Err(violation) => First::Violation(violation),
+                        Err(violation) => First::Violation(violation, packet),
                     };
                 }
                 // Another packet than CONNECT is refused before it is whole.
                 Ok(Frame::Partial { .. }) => {
-                    if let Err(violation) = decode_connect(&mut Bytes::copy_from_slice(&self.read), size_max) {
-                        return First::Violation(violation);
+                    let sent = Bytes::copy_from_slice(&self.read);
+                    if let Err(violation) = decode_connect(&mut sent.clone(), size_max) {
+                        return First::Violation(violation, sent);
                     }
                 }
-                Err(violation) => return First::Violation(violation),
+                Err(violation) => return First::Violation(violation, self.read.split().freeze()),
             }
             self.read.reserve(FIRST_READ_BYTES);
-            let Some(stream) = &mut self.stream else { return First::Gone(io::ErrorKind::NotConnected.into()) };
+            let Some(stream) = &mut self.stream else {
+                return First::Gone(io::ErrorKind::NotConnected.into());
+            };
             match stream.read_buf(&mut self.read).await {
                 Ok(0) => return First::Gone(io::ErrorKind::UnexpectedEof.into()),
                 Ok(length) => self.desk.line.borrow_mut().count_bytes_in(length),
@@ -91,7 +95,9 @@ impl Conversation {
             }
         };
         let peer = self.peer.clone();
-        let mut admission = self.desk.with_line(|line| line.admit(connect, peer, fresh, self.desk.clock.now()));
+        let mut admission = self
+            .desk
+            .with_line(|line| line.admit(connect, peer, fresh, self.desk.clock.now()));
         loop {
             match admission {
                 Admission::Admitted(connection) => {
@@ -105,7 +111,9 @@ impl Conversation {
                 }
                 Admission::Held(held, millis) => {
                     sleep(Duration::from_millis(millis)).await;
-                    admission = self.desk.with_line(|line| line.admit_held(*held, self.desk.clock.now()));
+                    admission = self
+                        .desk
+                        .with_line(|line| line.admit_held(*held, self.desk.clock.now()));
                 }
             }
         }
@@ -123,7 +131,12 @@ impl Conversation {
                 return None;
             }
         };
-        let adopt = Adopt { stream, peer: self.peer.clone(), read, permit: self.permit.clone() };
+        let adopt = Adopt {
+            stream,
+            peer: self.peer.clone(),
+            read,
+            permit: self.permit.clone(),
+        };
         if self.desk.line_at(home).is_none_or(|line| line.try_send(adopt).is_err()) {
             tracing::warn!(peer = %self.peer, line = home, "connection closed: its home line does not keep up");
         }

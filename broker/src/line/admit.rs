@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use mqtt_codec::{
     ClientId, Connack, ConnackProperties, ConnackReason, Connect, Packet, PacketKind, Version, Violation, Will,
+    announced_version,
 };
 
 use super::{ConnectionKey, Line, Peer};
@@ -87,15 +88,16 @@ impl Line {
 
     /// The CONNACK that answers a CONNECT that broke a rule, where the standard has one for it.
     ///
-    /// 3.1.1 has one only for an unacceptable protocol level ([MQTT-3.1.2-2] in 3.1.1); else it asks for silence.
-    pub fn refuse_violation(&mut self, violation: &Violation) -> BytesMut {
+    /// `first` is what the connection has sent: only a client that has shown that it speaks 5.0 understands a CONNACK
+    /// with its reason codes. 3.1.1 has one only for an unacceptable protocol level ([MQTT-3.1.2-2] in 3.1.1); else it
+    /// asks for silence ([MQTT-3.1.4-1] in 3.1.1).
+    pub fn refuse_violation(&mut self, violation: &Violation, first: &[u8]) -> BytesMut {
         self.turn.counters.violations += 1;
-        let version = violation.clause().version;
         let reason = violation.connack_reason();
-        if version != Version::V5 && reason != ConnackReason::UnsupportedProtocolVersion {
-            return BytesMut::new();
+        if reason == ConnackReason::UnsupportedProtocolVersion {
+            return connack_refusal(reason, violation.clause().version);
         }
-        connack_refusal(reason, version)
+        if announced_version(first) == Some(Version::V5) { connack_refusal(reason, Version::V5) } else { BytesMut::new() }
     }
 
     fn judge_connect(
@@ -275,7 +277,7 @@ impl Line {
         let keep_alive_secs = granted_keep_alive(connect, limits.keep_alive_secs_max);
         let properties = &mut connack.properties;
         properties.session_expiry_secs = (granted != asked).then_some(granted);
-        properties.receive_maximum = std::num::NonZeroU16::new(limits.receive_max);
+        properties.receive_maximum = std::num::NonZeroU16::new(limits.receive_window());
         properties.packet_size_max = std::num::NonZeroU32::new(limits.packet_bytes_max);
         properties.assigned_client_id = assigned.then(|| connect.client_id.clone());
         properties.topic_alias_max = Some(limits.alias_max);

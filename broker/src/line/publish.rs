@@ -139,7 +139,7 @@ impl Line {
         if caution == Caution::MayRefuse {
             self.check_topic(parcel.topic)?;
             if parcel.qos != QoS::AtMostOnce && self.turn.presence.any_full() {
-                self.check_room(&routes)?;
+                self.check_room(parcel, &routes)?;
             }
         }
         if parcel.retain {
@@ -153,17 +153,22 @@ impl Line {
         for (line, receivers) in &routes.remote {
             let message = parcel.message();
             if let Some(forwards) = self.forwards.get_mut(usize::from(*line)) {
-                forwards.push(Forward { message, receivers: Arc::clone(receivers), via: None });
+                forwards.push(Forward {
+                    message,
+                    receivers: Arc::clone(receivers),
+                    via: None,
+                    refused: Vec::new(),
+                });
             }
         }
         for group in &routes.groups {
-            self.share(parcel, group, None);
+            self.share(parcel, group);
         }
         Ok(routes.any())
     }
 
     /// Whether every receiver has room for an acknowledged message: nothing is acknowledged and then dropped.
-    fn check_room(&self, routes: &Rc<Routes>) -> Result<(), Refusal> {
+    fn check_room(&self, parcel: &Parcel<'_>, routes: &Rc<Routes>) -> Result<(), Refusal> {
         if self.turn.limits.queue_full == QueueFull::Drop {
             return Ok(());
         }
@@ -263,39 +268,36 @@ impl Line {
 
     /// Puts the topic that the alias stands for into the packet, or learns it: [MQTT-3.3.2-9], [MQTT-3.3.2-12] in 5.0.
     fn resolve_alias(&mut self, connection: ConnectionKey, publish: &mut Publish, alias: u16) -> Result<(), Flow> {
-        let alias_max = self.turn.limits.alias_max;
-        let (reason, what) = if alias > alias_max {
-            (DisconnectReason::TopicAliasInvalid, "topic alias above Topic Alias Maximum (MQTT-3.3.2-9)")
-        } else {
-            let Some((session, _)) = self.connected(connection) else { return Err(Flow::Closed) };
-            let Some(link) = &mut session.link else { return Err(Flow::Closed) };
-            let place = usize::from(alias) - 1;
-            if link.aliases_in.len() <= place {
-                link.aliases_in.resize(place + 1, None);
+        if alias > self.turn.limits.alias_max {
+            let what = "topic alias above Topic Alias Maximum (MQTT-3.3.2-9)";
+            return Err(self.violation(connection, DisconnectReason::TopicAliasInvalid, what));
+        }
+        let Some((session, _)) = self.connected(connection) else { return Err(Flow::Closed) };
+        let Some(link) = &mut session.link else { return Err(Flow::Closed) };
+        let place = usize::from(alias) - 1;
+        if link.aliases_in.len() <= place {
+            link.aliases_in.resize(place + 1, None);
+        }
+        match link.aliases_in.get_mut(place) {
+            Some(known) if !publish.topic.is_empty() => {
+                *known = Some(publish.topic.detach());
+                Ok(())
             }
-            match link.aliases_in.get_mut(place) {
-                Some(known) if !publish.topic.is_empty() => {
-                    *known = Some(publish.topic.detach());
-                    return Ok(());
-                }
-                Some(Some(known)) => {
-                    publish.topic = known.clone();
-                    return Ok(());
-                }
-                Some(None) | None => {
-                    let what = "topic alias that no topic was given to (section 3.3.2.3.4)";
-                    (DisconnectReason::ProtocolError, what)
-                }
+            Some(Some(known)) => {
+                publish.topic = known.clone();
+                Ok(())
             }
-        };
-        Err(self.violation(connection, reason, what))
+            Some(None) | None => {
+                Err(self.protocol_error(connection, "topic alias that no topic was given to (section 3.3.2.3.4)"))
+            }
+        }
     }
 
     fn expect_pubrel(&mut self, connection: ConnectionKey, id: PacketId) -> Replay {
         let Some((session, turn)) = self.connected(connection) else { return Replay::TooMany };
         if session.unreleased.iter().any(|(known, _)| *known == id) {
             Replay::Again
-        } else if session.unreleased.len() >= turn.limits.qos2_pending_max.min(usize::from(turn.limits.receive_max)) {
+        } else if session.unreleased.len() >= usize::from(turn.limits.receive_window()) {
             Replay::TooMany
         } else {
             Replay::First

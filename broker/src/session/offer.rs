@@ -6,9 +6,11 @@ use mqtt_codec::{Alias, PacketId, PacketKind, Patch, QoS, TopicName, Version};
 
 use super::{Delivery, Link, Parcel, Session};
 use crate::counters::Drop;
-use crate::exchange::{Ask, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::exchange::{Ask, Exchange, Kind, Request, Verdict, phase};
 use crate::limits::QueueFull;
+use crate::message::Message;
 use crate::router::{Receiver, ShareKey, SubscriptionIds};
+use crate::timers::Timer;
 use crate::turn::Turn;
 
 /// Payloads from this size on are shared with the outbox instead of copied into it.
@@ -21,6 +23,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) ids: &'a SubscriptionIds,
     pub(crate) packet_id: Option<PacketId>,
     pub(crate) dup: bool,
+    /// The sender waits for room, so that the bound of the outgoing buffer drops nothing.
+    pub(crate) paced: bool,
 }
 
 /// What became of an offer.
@@ -69,17 +73,16 @@ impl Session {
         turn: &mut Turn,
     ) -> Offered {
         let Some(link) = &mut self.link else { return Offered::Dropped(Drop::Away) };
-        let exchange = turn.start(Kind::Deliver);
+        let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
-            let message = parcel.message();
-            let request =
-                Request { client_id: &self.client_id, username: link.username.as_deref(), ask: Ask::Deliver(&message) };
-            if turn.judge(&exchange, &request) != Verdict::Proceed {
-                turn.end(exchange.stop(Refusal::NotAuthorized));
-                return Offered::Dropped(Drop::Forbidden);
-            }
+            exchange = match judge_delivery(&self.client_id, link, exchange, &parcel.message(), turn) {
+                Judged::Proceed(exchange) => exchange,
+                // Nothing of QoS 0 is kept, so that a hold is a drop.
+                Judged::Wait(_) | Judged::Over => return Offered::Dropped(Drop::Forbidden),
+            };
         }
-        let terms = Terms { qos: QoS::AtMostOnce, retain, ids: &receiver.ids, packet_id: None, dup: false };
+        let ids = &receiver.ids;
+        let terms = Terms { qos: QoS::AtMostOnce, retain, ids, packet_id: None, dup: false, paced: false };
         match link.write_publish(self.key.slot(), parcel, &terms, turn) {
             Ok(()) => {
                 turn.end(exchange.finish());
@@ -97,8 +100,7 @@ impl Session {
             return Offered::Dropped(Drop::TooLarge);
         }
         if self.queue.is_empty() && self.may_send(turn) {
-            self.send(parcel, delivery, turn);
-            return Offered::Taken;
+            return self.send(parcel, delivery, turn);
         }
         self.enqueue(delivery, turn)
     }
@@ -113,51 +115,48 @@ impl Session {
         })
     }
 
-    /// Sends a delivery for the first time. The caller has checked [`Session::may_send`].
+    /// Sends a delivery for the first time. The caller has checked [`Session::may_send`] and counts a drop.
     ///
-    /// Returns the delivery if the overseer lets it wait.
-    pub(crate) fn send(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) {
-        let Some(link) = &mut self.link else { return };
-        let exchange = turn.start(Kind::Deliver);
-        let exchange = if turn.judges_deliveries {
-            match judge_delivery(&self.client_id, link, exchange, &delivery, turn) {
+    /// One that the overseer lets wait goes to the front of the queue.
+    pub(crate) fn send(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) -> Offered {
+        let Some(link) = &mut self.link else { return Offered::Dropped(Drop::Away) };
+        let mut exchange = turn.start(Kind::Deliver);
+        if turn.judges_deliveries {
+            exchange = match judge_delivery(&self.client_id, link, exchange, &delivery.message, turn) {
                 Judged::Proceed(exchange) => exchange,
-                Judged::Over => return,
+                Judged::Over => return Offered::Dropped(Drop::Forbidden),
                 Judged::Wait(millis) => {
                     let until = turn.now.plus(millis);
                     self.held_until = Some(until);
-                    turn.timers.set(until, self.key, crate::timers::Timer::Deliver);
+                    turn.timers.set(until, self.key, Timer::Deliver);
                     turn.counters.queued += 1;
                     self.queue.push_front(delivery);
-                    return;
+                    return Offered::Taken;
                 }
-            }
-        } else {
-            exchange
-        };
+            };
+        }
         if delivery.message.is_expired(turn.now) {
             turn.end(exchange.cancel());
-            turn.drop_message(Drop::Expired);
-            return;
+            return Offered::Dropped(Drop::Expired);
         }
         // [MQTT-3.1.2-25] in 5.0: as if it had been sent, so no id is taken for it.
         if !link.could_take(parcel, turn) {
             turn.end(exchange.cancel());
-            turn.drop_message(Drop::TooLarge);
-            return;
+            return Offered::Dropped(Drop::TooLarge);
         }
         let (qos, retain, ids) = (delivery.qos, delivery.retain, delivery.ids.clone());
         let id = self.inflight.begin(delivery, exchange);
         turn.counters.inflight += 1;
-        let terms = Terms { qos, retain, ids: &ids, packet_id: Some(id), dup: false };
+        let terms = Terms { qos, retain, ids: &ids, packet_id: Some(id), dup: false, paced: true };
         if let Err(reason) = link.write_publish(self.key.slot(), parcel, &terms, turn) {
             // The head with this receiver's ids made it too large after all: the conversation ends as if completed.
-            turn.drop_message(reason);
             if let Some(exchange) = self.inflight.abandon(id) {
                 turn.counters.inflight -= 1;
                 turn.end(exchange.cancel());
             }
+            return Offered::Dropped(reason);
         }
+        Offered::Taken
     }
 
     /// Puts a delivery into the queue. What the bound of the queue means is a setting.
@@ -183,20 +182,21 @@ impl Session {
     }
 }
 
-enum Judged {
+pub(crate) enum Judged {
     Proceed(Exchange<phase::Running>),
     Wait(u64),
     Over,
 }
 
-fn judge_delivery(
+/// Asks the overseer whether a message may be delivered. The exchange has ended unless it may.
+pub(crate) fn judge_delivery(
     client_id: &mqtt_codec::ClientId,
     link: &Link,
     exchange: Exchange<phase::Running>,
-    delivery: &Delivery,
+    message: &Message,
     turn: &mut Turn,
 ) -> Judged {
-    let request = Request { client_id, username: link.username.as_deref(), ask: Ask::Deliver(&delivery.message) };
+    let request = Request { client_id, username: link.username.as_deref(), ask: Ask::Deliver(message) };
     match turn.judge(&exchange, &request) {
         Verdict::Proceed => Judged::Proceed(exchange),
         Verdict::Block(millis) => {
@@ -206,12 +206,10 @@ fn judge_delivery(
         }
         Verdict::Stop(refusal) => {
             turn.end(exchange.stop(refusal));
-            turn.drop_message(Drop::Forbidden);
             Judged::Over
         }
         Verdict::Cancel => {
             turn.end(exchange.cancel());
-            turn.drop_message(Drop::Forbidden);
             Judged::Over
         }
     }
@@ -262,7 +260,8 @@ impl Link {
         if len > self.packet_bytes_max {
             return Err(Drop::TooLarge);
         }
-        if terms.qos == QoS::AtMostOnce && self.out.len() + len > turn.limits.out_bytes_max {
+        // An empty buffer takes any packet, or one larger than the bound would never arrive.
+        if !terms.paced && !self.out.is_empty() && self.out.len() + len > turn.limits.out_bytes_max {
             return Err(Drop::Slow);
         }
         if !self.out.has_buffer() {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use mqtt_codec::{PacketId, PacketKind, QoS, encode_short};
 
 use super::feed::Fed;
-use super::offer::Terms;
+use super::offer::{Judged, Offered, Terms, judge_delivery};
 use super::{Acknowledged, Delivery, Link, Parcel, Resend, Session};
 use crate::counters::Drop;
-use crate::exchange::DeliverEvent;
+use crate::exchange::{DeliverEvent, Kind};
 use crate::turn::Turn;
 
 /// Messages that one call sends at most, so that a long queue does not keep a line from its other clients.
@@ -53,6 +53,7 @@ impl Session {
                         ids: &delivery.ids,
                         packet_id: Some(id),
                         dup: true,
+                        paced: true,
                     };
                     if link.write_publish(self.key.slot(), &parcel, &terms, turn).is_err() {
                         // The new connection takes smaller packets only: [MQTT-3.1.2-25] in 5.0.
@@ -81,7 +82,9 @@ impl Session {
     fn send_waiting(&mut self, delivery: Delivery, turn: &mut Turn) {
         turn.templates.next_parcel();
         let message = Arc::clone(&delivery.message);
-        self.send(&Parcel::of(&message), delivery, turn);
+        if let Offered::Dropped(reason) = self.send(&Parcel::of(&message), delivery, turn) {
+            turn.drop_message(reason);
+        }
     }
 
     fn may_feed(&self, turn: &Turn) -> bool {
@@ -118,9 +121,15 @@ impl Session {
     fn send_retained(&mut self, delivery: &Delivery, turn: &mut Turn) {
         let Some(link) = &mut self.link else { return };
         turn.templates.next_parcel();
-        let exchange = turn.start(crate::exchange::Kind::Deliver);
-        let terms =
-            Terms { qos: delivery.qos, retain: delivery.retain, ids: &delivery.ids, packet_id: None, dup: false };
+        let mut exchange = turn.start(Kind::Deliver);
+        if turn.judges_deliveries {
+            exchange = match judge_delivery(&self.client_id, link, exchange, &delivery.message, turn) {
+                Judged::Proceed(exchange) => exchange,
+                Judged::Wait(_) | Judged::Over => return turn.drop_message(Drop::Forbidden),
+            };
+        }
+        let (qos, retain, ids) = (delivery.qos, delivery.retain, &delivery.ids);
+        let terms = Terms { qos, retain, ids, packet_id: None, dup: false, paced: true };
         match link.write_publish(self.key.slot(), &Parcel::of(&delivery.message), &terms, turn) {
             Ok(()) => turn.end(exchange.finish()),
             Err(reason) => {

@@ -8,6 +8,8 @@ use mqtt_codec::{Packet, PacketId, QoS, TopicName, Version};
 use super::ledger::{Ledger, Step, matches};
 use crate::world::{Client, World};
 
+pub use send::Way;
+
 mod receive;
 mod send;
 
@@ -103,7 +105,10 @@ impl Device {
             client: None,
             stalled: false,
             inbox: VecDeque::new(),
-            life: Life { next_id: 1, ..Life::default() },
+            life: Life {
+                next_id: 1,
+                ..Life::default()
+            },
             line: Line::default(),
         }
     }
@@ -143,14 +148,27 @@ impl Device {
         }
         let (client, connack) = builder.connect_with_connack();
         let resumes = self.life.alive && !terms.clean;
-        let told = if version == Version::V31 { resumes } else { connack.session_present };
+        let told = if version == Version::V31 {
+            resumes
+        } else {
+            connack.session_present
+        };
         assert_eq!(told, resumes, "{id}: Session Present");
         self.client = Some(client);
         self.stalled = false;
-        self.line = Line { window: terms.window, ..Line::default() };
+        self.line = Line {
+            window: terms.window,
+            ..Line::default()
+        };
         if !resumes {
             let number = self.life.number + 1;
-            self.life = Life { number, born: ledger.now, alive: true, next_id: 1, ..Life::default() };
+            self.life = Life {
+                number,
+                born: ledger.now,
+                alive: true,
+                next_id: 1,
+                ..Life::default()
+            };
         }
         self.life.ends_at = None;
         self.life.expiry_secs = terms.expiry_secs;
@@ -174,6 +192,8 @@ impl Device {
     pub fn age(&mut self, now: Millis) {
         if self.life.ends_at.is_some_and(|at| at <= now) {
             self.life.alive = false;
+            self.life.out.clear();
+            self.life.unreleased.clear();
         }
     }
 

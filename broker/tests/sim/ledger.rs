@@ -99,7 +99,9 @@ impl Ledger {
 
 /// Topic filter matching as the standard tells it, level by level. Only for topics without `$`.
 pub fn matches(filter: &str, topic: &str) -> bool {
-    let filter = filter.strip_prefix("$share/").map_or(filter, |shared| shared.split_once('/').unwrap().1);
+    let filter = filter
+        .strip_prefix("$share/")
+        .map_or(filter, |shared| shared.split_once('/').unwrap().1);
     let mut topic = topic.split('/');
     for level in filter.split('/') {
         match (level, topic.next()) {

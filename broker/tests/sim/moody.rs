@@ -19,7 +19,11 @@ impl Overseer for Moody {
             Ask::Deliver(message) => message.qos != QoS::AtMostOnce,
             Ask::Publish(_) | Ask::Subscribe(_) | Ask::Unsubscribe(_) => true,
         };
-        if may_wait && self.asked.is_multiple_of(5) { Verdict::Block(1 + self.asked % 40) } else { Verdict::Proceed }
+        if may_wait && self.asked.is_multiple_of(5) {
+            Verdict::Block(1 + self.asked % 40)
+        } else {
+            Verdict::Proceed
+        }
     }
 
     fn on_ended(&mut self, _: &Ended) {}

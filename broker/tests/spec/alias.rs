@@ -10,9 +10,16 @@ use crate::world::{Client, World};
 /// A PUBLISH with this alias; an empty name leaves the topic to the alias.
 fn aliased(name: &str, alias: u16, payload: &str) -> Packet {
     let topic_alias = NonZeroU16::new(alias);
-    let properties = Some(Box::new(PublishProperties { topic_alias, ..PublishProperties::default() }));
+    let properties = Some(Box::new(PublishProperties {
+        topic_alias,
+        ..PublishProperties::default()
+    }));
     let topic = TopicName::new(name.to_owned()).unwrap_or_else(|_| TopicName::empty());
-    Packet::Publish(Publish { topic, properties, ..publish("-", payload, QoS::AtMostOnce) })
+    Packet::Publish(Publish {
+        topic,
+        properties,
+        ..publish("-", payload, QoS::AtMostOnce)
+    })
 }
 
 /// What a client got, as topic and alias.
@@ -37,7 +44,10 @@ fn v5_3_3_2_12_every_alias_up_to_the_maximum_is_accepted() {
         world.send(sender, aliased("", alias, ""));
     }
     let topics: Vec<String> = seen(&mut world, reader).into_iter().map(|(topic, _)| topic).collect();
-    assert_eq!(topics, ["topic/1", "topic/2", "topic/3", "topic/3", "topic/1", "topic/2"]);
+    assert_eq!(
+        topics,
+        ["topic/1", "topic/2", "topic/3", "topic/3", "topic/1", "topic/2"]
+    );
 }
 
 /// An alias can be given another topic, and a message without an alias leaves it alone.
@@ -111,15 +121,24 @@ fn v5_3_3_2_7_the_brokers_aliases_die_with_the_connection() {
     world.subscribe(reader, "news", QoS::AtLeastOnce);
     world.publish(sender, "news", "1", QoS::AtLeastOnce);
     world.publish(sender, "news", "2", QoS::AtLeastOnce);
-    assert_eq!(seen(&mut world, reader), [("news".to_owned(), Some(1)), (String::new(), Some(1))]);
+    assert_eq!(
+        seen(&mut world, reader),
+        [("news".to_owned(), Some(1)), (String::new(), Some(1))]
+    );
     world.drop_connection(reader);
 
     let reader = world.client("reader").persistent().connect();
-    assert_eq!(seen(&mut world, reader), [("news".to_owned(), None), ("news".to_owned(), None)]);
+    assert_eq!(
+        seen(&mut world, reader),
+        [("news".to_owned(), None), ("news".to_owned(), None)]
+    );
     world.drop_connection(reader);
 
     let reader = world.client("reader").persistent().topic_alias_max(5).connect();
-    assert_eq!(seen(&mut world, reader), [("news".to_owned(), Some(1)), (String::new(), Some(1))]);
+    assert_eq!(
+        seen(&mut world, reader),
+        [("news".to_owned(), Some(1)), (String::new(), Some(1))]
+    );
 }
 
 /// [MQTT-3.1.2-26] in 5.0, [MQTT-3.3.2-11] in 5.0: the broker gives out no more numbers than the client allows; the topic
@@ -134,8 +153,14 @@ fn v5_3_1_2_26_the_broker_keeps_to_the_clients_maximum() {
         world.publish(sender, topic, "", QoS::AtMostOnce);
     }
     let full = |topic: &str, alias| (topic.to_owned(), alias);
-    let expected =
-        [full("a", Some(1)), full("b", Some(2)), full("c", None), full("", Some(1)), full("", Some(2)), full("c", None)];
+    let expected = [
+        full("a", Some(1)),
+        full("b", Some(2)),
+        full("c", None),
+        full("", Some(1)),
+        full("", Some(2)),
+        full("c", None),
+    ];
     assert_eq!(seen(&mut world, reader), expected);
 }
 
@@ -153,7 +178,10 @@ fn v5_3_1_2_27_without_a_maximum_there_are_no_aliases() {
         world.publish(sender, "news", "", QoS::AtMostOnce);
     }
     for reader in [silent, zero] {
-        assert_eq!(seen(&mut world, reader), [("news".to_owned(), None), ("news".to_owned(), None)]);
+        assert_eq!(
+            seen(&mut world, reader),
+            [("news".to_owned(), None), ("news".to_owned(), None)]
+        );
     }
 }
 
@@ -171,16 +199,31 @@ fn v5_3_1_2_27_the_publishers_alias_is_not_forwarded() {
     world.drop_connection(away);
 
     for name in ["news", ""] {
-        let Packet::Publish(packet) = aliased(name, 7, "n") else { panic!("a PUBLISH") };
-        world.send(sender, Packet::Publish(Publish { qos: QoS::AtLeastOnce, packet_id: Some(id(1)), ..packet }));
+        let Packet::Publish(packet) = aliased(name, 7, "n") else {
+            panic!("a PUBLISH")
+        };
+        world.send(
+            sender,
+            Packet::Publish(Publish {
+                qos: QoS::AtLeastOnce,
+                packet_id: Some(id(1)),
+                ..packet
+            }),
+        );
     }
     assert_eq!(world.received(sender), [puback(id(1)), puback(id(1))]);
 
     let back = world.client("away").persistent().connect();
     for reader in plain.into_iter().chain([back]) {
-        assert_eq!(seen(&mut world, reader), [("news".to_owned(), None), ("news".to_owned(), None)]);
+        assert_eq!(
+            seen(&mut world, reader),
+            [("news".to_owned(), None), ("news".to_owned(), None)]
+        );
     }
-    assert_eq!(seen(&mut world, own), [("news".to_owned(), Some(1)), (String::new(), Some(1))]);
+    assert_eq!(
+        seen(&mut world, own),
+        [("news".to_owned(), Some(1)), (String::new(), Some(1))]
+    );
 }
 
 /// A packet that was left out for its size gives out no number: the client has never seen it.

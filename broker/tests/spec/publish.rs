@@ -6,7 +6,7 @@ use broker::counters::Drop;
 use broker::effect::Cause;
 use mqtt_codec::{DisconnectReason, Packet, Publish, PublishProperties, QoS, RetainHandling, SubscriptionId, Version};
 
-use crate::world::packets::{publish, publish_as, pubcomp, pubrec, subscribe, topic};
+use crate::world::packets::{pubcomp, publish, publish_as, pubrec, subscribe, topic};
 use crate::world::{Client, World, millis, secs};
 
 const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
@@ -20,19 +20,30 @@ fn all_properties() -> PublishProperties {
         topic_alias: None,
         response_topic: Some(topic("answers/here")),
         correlation_data: Some(vec![0, 1, 255].into()),
-        user_properties: [("b", "1"), ("a", "2"), ("b", "1"), ("", "")].map(|(k, v)| (k.into(), v.into())).into(),
+        user_properties: [("b", "1"), ("a", "2"), ("b", "1"), ("", "")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
         subscription_ids: Vec::new(),
         content_type: Some("text/plain".into()),
     }
 }
 
 fn with_expiry(publish: Publish, expiry_secs: u32) -> Publish {
-    let properties = PublishProperties { message_expiry_secs: Some(expiry_secs), ..PublishProperties::default() };
-    Publish { properties: Some(Box::new(properties)), ..publish }
+    let properties = PublishProperties {
+        message_expiry_secs: Some(expiry_secs),
+        ..PublishProperties::default()
+    };
+    Publish {
+        properties: Some(Box::new(properties)),
+        ..publish
+    }
 }
 
 fn expiry_of(publish: &Publish) -> Option<u32> {
-    publish.properties.as_ref().and_then(|properties| properties.message_expiry_secs)
+    publish
+        .properties
+        .as_ref()
+        .and_then(|properties| properties.message_expiry_secs)
 }
 
 #[test]
@@ -61,7 +72,11 @@ fn v5_3_3_2_17_properties_pass_unaltered_and_in_order() {
     for (id, qos) in (1..).zip(QOS) {
         let plain = publish("questions", "?", qos);
         let packet_id = plain.packet_id.and(Some(crate::world::packets::id(id)));
-        let sent = Publish { packet_id, properties: Some(Box::new(all_properties())), ..plain };
+        let sent = Publish {
+            packet_id,
+            properties: Some(Box::new(all_properties())),
+            ..plain
+        };
         world.send(asker, Packet::Publish(sent));
         for reader in &readers {
             let got = world.publishes(*reader);
@@ -81,8 +96,17 @@ fn v5_3_3_2_17_properties_survive_a_queue_and_being_retained() {
     world.subscribe(away, "questions", QoS::AtLeastOnce);
     world.drop_connection(away);
 
-    let sent = Publish { retain: true, ..publish("questions", "?", QoS::AtLeastOnce) };
-    world.send(asker, Packet::Publish(Publish { properties: Some(Box::new(all_properties())), ..sent }));
+    let sent = Publish {
+        retain: true,
+        ..publish("questions", "?", QoS::AtLeastOnce)
+    };
+    world.send(
+        asker,
+        Packet::Publish(Publish {
+            properties: Some(Box::new(all_properties())),
+            ..sent
+        }),
+    );
 
     let back = world.client("away").persistent().connect();
     let late = world.client("late").connect();
@@ -104,11 +128,20 @@ fn versions_mix() {
         world.subscribe(client, "talk", QoS::AtMostOnce);
     }
     let sent = publish("talk", "from new", QoS::AtMostOnce);
-    world.send(new, Packet::Publish(Publish { properties: Some(Box::new(all_properties())), ..sent }));
+    world.send(
+        new,
+        Packet::Publish(Publish {
+            properties: Some(Box::new(all_properties())),
+            ..sent
+        }),
+    );
     world.publish(old, "talk", "from old", QoS::AtMostOnce);
 
     let at_old = world.publishes(old);
-    assert_eq!(at_old.iter().map(|got| got.properties.is_none()).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(
+        at_old.iter().map(|got| got.properties.is_none()).collect::<Vec<_>>(),
+        [true, true]
+    );
     let at_new = world.publishes(new);
     assert_eq!(at_new[0].properties, Some(Box::new(all_properties())));
     assert_eq!(at_new[1].properties, None);
@@ -121,19 +154,31 @@ fn v5_3_3_1_3_dup_is_not_passed_on() {
     for version in BOTH {
         let mut world = World::new();
         let sender = world.client("sender").version(version).connect();
-        let (careful, careless) = (world.client("a").version(version).connect(), world.client("b").connect());
+        let (careful, careless) = (
+            world.client("a").version(version).connect(),
+            world.client("b").connect(),
+        );
         world.subscribe(careful, "news", QoS::ExactlyOnce);
         world.subscribe(careless, "news", QoS::AtMostOnce);
 
         for (id, qos) in [(7, QoS::AtLeastOnce), (8, QoS::ExactlyOnce)] {
-            let repeated = Publish { dup: true, ..publish_as(id, "news", "again", qos) };
+            let repeated = Publish {
+                dup: true,
+                ..publish_as(id, "news", "again", qos)
+            };
             world.send(sender, Packet::Publish(repeated));
         }
 
         let got = world.publishes(careful);
-        assert_eq!(got.iter().map(|got| (got.qos, got.dup)).collect::<Vec<_>>(), [(QOS[1], false), (QOS[2], false)]);
+        assert_eq!(
+            got.iter().map(|got| (got.qos, got.dup)).collect::<Vec<_>>(),
+            [(QOS[1], false), (QOS[2], false)]
+        );
         let got = world.publishes(careless);
-        assert_eq!(got.iter().map(|got| (got.qos, got.dup)).collect::<Vec<_>>(), [(QOS[0], false); 2]);
+        assert_eq!(
+            got.iter().map(|got| (got.qos, got.dup)).collect::<Vec<_>>(),
+            [(QOS[0], false); 2]
+        );
     }
 }
 
@@ -146,7 +191,10 @@ fn v5_3_3_2_6_expiry_counts_down_while_a_message_waits() {
     world.subscribe(reader, "news", QoS::AtLeastOnce);
     world.drop_connection(reader);
 
-    world.send(sender, Packet::Publish(with_expiry(publish("news", "short", QoS::AtLeastOnce), 10)));
+    world.send(
+        sender,
+        Packet::Publish(with_expiry(publish("news", "short", QoS::AtLeastOnce), 10)),
+    );
     world.publish(sender, "news", "for ever", QoS::AtLeastOnce);
     world.pass(secs(3));
 
@@ -160,13 +208,19 @@ fn v5_3_3_2_6_expiry_counts_down_while_a_message_waits() {
 fn v5_3_3_2_6_a_retained_message_counts_down() {
     let mut world = World::new();
     let sender = world.client("sender").connect();
-    let note = Publish { retain: true, ..publish("notes", "n", QoS::AtMostOnce) };
+    let note = Publish {
+        retain: true,
+        ..publish("notes", "n", QoS::AtMostOnce)
+    };
     world.send(sender, Packet::Publish(with_expiry(note, 10)));
 
     world.pass(millis(9_999));
     let reader = world.client("reader").connect();
     world.subscribe(reader, "notes", QoS::AtMostOnce);
-    assert_eq!(world.publishes(reader).iter().map(expiry_of).collect::<Vec<_>>(), [Some(1)]);
+    assert_eq!(
+        world.publishes(reader).iter().map(expiry_of).collect::<Vec<_>>(),
+        [Some(1)]
+    );
 
     world.pass(millis(1));
     world.subscribe(reader, "notes", QoS::AtMostOnce);
@@ -182,9 +236,15 @@ fn v5_3_3_2_5_an_expired_message_is_not_delivered() {
     world.subscribe(reader, "news", QoS::ExactlyOnce);
     world.drop_connection(reader);
     for (id, qos) in [(1, QoS::AtLeastOnce), (2, QoS::ExactlyOnce)] {
-        world.send(sender, Packet::Publish(with_expiry(publish_as(id, "news", "old", qos), 2)));
+        world.send(
+            sender,
+            Packet::Publish(with_expiry(publish_as(id, "news", "old", qos), 2)),
+        );
     }
-    world.send(sender, Packet::Publish(with_expiry(publish_as(3, "news", "fresh", QoS::AtLeastOnce), 4)));
+    world.send(
+        sender,
+        Packet::Publish(with_expiry(publish_as(3, "news", "fresh", QoS::AtLeastOnce), 4)),
+    );
 
     world.pass(secs(2));
     let reader = world.client("reader").persistent().connect();
@@ -201,7 +261,10 @@ fn v5_3_3_2_5_a_message_expires_behind_a_full_window() {
     world.subscribe(reader, "news", QoS::AtLeastOnce);
     for payload in ["first", "second", "third"] {
         let expiry = if payload == "second" { 1 } else { 100 };
-        world.send(sender, Packet::Publish(with_expiry(publish("news", payload, QoS::AtLeastOnce), expiry)));
+        world.send(
+            sender,
+            Packet::Publish(with_expiry(publish("news", payload, QoS::AtLeastOnce), expiry)),
+        );
     }
     let first = world.publishes(reader).remove(0);
     world.pass(secs(1));
@@ -216,14 +279,23 @@ fn v5_3_1_2_25_a_message_too_large_for_a_client_is_left_out() {
     for qos in QOS {
         let mut world = World::new();
         let sender = world.client("sender").connect();
-        let (small, large) = (world.client("small").packet_size_max(64).connect(), world.client("large").connect());
+        let (small, large) = (
+            world.client("small").packet_size_max(64).connect(),
+            world.client("large").connect(),
+        );
         world.subscribe(small, "news", qos);
         world.subscribe(large, "news", qos);
 
         let long = "x".repeat(100);
         for (id, payload) in [(1, long.as_str()), (2, "short")] {
             let packet_id = (qos != QoS::AtMostOnce).then(|| crate::world::packets::id(id));
-            world.send(sender, Packet::Publish(Publish { packet_id, ..publish("news", payload, qos) }));
+            world.send(
+                sender,
+                Packet::Publish(Publish {
+                    packet_id,
+                    ..publish("news", payload, qos)
+                }),
+            );
         }
 
         assert_eq!(world.payloads(small), ["short"], "{qos:?}");
@@ -237,15 +309,27 @@ fn v5_3_1_2_25_a_message_too_large_for_a_client_is_left_out() {
 fn v5_3_1_2_24_a_packet_of_exactly_the_limit_is_sent() {
     let news = publish("news", "0123456789", QoS::AtLeastOnce);
     let id = SubscriptionId::new(200).unwrap();
-    let properties = PublishProperties { subscription_ids: vec![id], ..PublishProperties::default() };
-    let as_sent = Packet::Publish(Publish { properties: Some(Box::new(properties)), ..news.clone() });
+    let properties = PublishProperties {
+        subscription_ids: vec![id],
+        ..PublishProperties::default()
+    };
+    let as_sent = Packet::Publish(Publish {
+        properties: Some(Box::new(properties)),
+        ..news.clone()
+    });
     let len = as_sent.encoded_len(Version::V5) as u32;
     for (max, expected) in [(len, 1), (len - 1, 0)] {
         let mut world = World::new();
         let sender = world.client("sender").connect();
         let reader = world.client("reader").packet_size_max(max).connect();
         let packet = subscribe(1, "news", QoS::AtLeastOnce);
-        world.subscribe_with(reader, mqtt_codec::Subscribe { subscription_id: Some(id), ..packet });
+        world.subscribe_with(
+            reader,
+            mqtt_codec::Subscribe {
+                subscription_id: Some(id),
+                ..packet
+            },
+        );
         world.send(sender, Packet::Publish(news.clone()));
         assert_eq!(world.publishes(reader).len(), expected, "Maximum Packet Size {max}");
         assert_eq!(world.counters().inflight, expected as u64);
@@ -287,17 +371,36 @@ fn v5_3_2_2_15_a_packet_beyond_the_brokers_limit_ends_the_connection() {
         assert_eq!(world.publishes(reader), []);
         assert!(!world.is_connected(sender));
         let said = world.goodbye(sender);
-        assert_eq!(said, (version == Version::V5).then_some(DisconnectReason::PacketTooLarge));
+        assert_eq!(
+            said,
+            (version == Version::V5).then_some(DisconnectReason::PacketTooLarge)
+        );
     }
 }
 
 /// A PUBLISH that breaks a rule, as bytes, and the reason that 5.0 is told.
 fn broken_publishes() -> Vec<(&'static str, Vec<u8>, DisconnectReason)> {
     vec![
-        ("QoS 3", vec![0x36, 6, 0, 1, b'a', 0, 1, 0], DisconnectReason::MalformedPacket),
-        ("DUP with QoS 0", vec![0x38, 4, 0, 1, b'a', 0], DisconnectReason::MalformedPacket),
-        ("a wildcard", vec![0x30, 4, 0, 1, b'#', 0], DisconnectReason::TopicNameInvalid),
-        ("a null character", vec![0x30, 4, 0, 1, 0, 0], DisconnectReason::MalformedPacket),
+        (
+            "QoS 3",
+            vec![0x36, 6, 0, 1, b'a', 0, 1, 0],
+            DisconnectReason::MalformedPacket,
+        ),
+        (
+            "DUP with QoS 0",
+            vec![0x38, 4, 0, 1, b'a', 0],
+            DisconnectReason::MalformedPacket,
+        ),
+        (
+            "a wildcard",
+            vec![0x30, 4, 0, 1, b'#', 0],
+            DisconnectReason::TopicNameInvalid,
+        ),
+        (
+            "a null character",
+            vec![0x30, 4, 0, 1, 0, 0],
+            DisconnectReason::MalformedPacket,
+        ),
     ]
 }
 
@@ -318,7 +421,11 @@ fn v5_4_13_1_1_a_broken_publish_ends_its_connection() {
 
             assert!(!world.is_connected(sender), "{what}");
             assert!(matches!(world.cause(sender), Some(Cause::Violation(_))), "{what}");
-            assert_eq!(world.goodbye(sender), (version == Version::V5).then_some(reason), "{what}");
+            assert_eq!(
+                world.goodbye(sender),
+                (version == Version::V5).then_some(reason),
+                "{what}"
+            );
             assert_eq!(world.payloads(reader), [""; 0], "{what}");
             assert!(world.is_connected(reader));
         }
@@ -331,8 +438,14 @@ fn v5_3_3_4_6_a_client_may_not_send_a_subscription_identifier() {
     let mut world = World::new();
     let sender = world.client("sender").connect();
     let ids = vec![SubscriptionId::new(1).unwrap()];
-    let properties = PublishProperties { subscription_ids: ids, ..PublishProperties::default() };
-    let packet = Publish { properties: Some(Box::new(properties)), ..publish("a", "b", QoS::AtMostOnce) };
+    let properties = PublishProperties {
+        subscription_ids: ids,
+        ..PublishProperties::default()
+    };
+    let packet = Publish {
+        properties: Some(Box::new(properties)),
+        ..publish("a", "b", QoS::AtMostOnce)
+    };
     world.send(sender, Packet::Publish(packet));
     assert_eq!(world.goodbye(sender), Some(DisconnectReason::ProtocolError));
 }
@@ -349,12 +462,21 @@ fn what_belongs_to_the_hop_is_not_passed_on() {
     packet.subscription_id = SubscriptionId::new(5);
     world.subscribe_with(reader, packet);
 
-    let properties = PublishProperties { topic_alias: NonZeroU16::new(3), ..all_properties() };
-    let sent = Publish { properties: Some(Box::new(properties)), ..publish("news", "n", QoS::AtMostOnce) };
+    let properties = PublishProperties {
+        topic_alias: NonZeroU16::new(3),
+        ..all_properties()
+    };
+    let sent = Publish {
+        properties: Some(Box::new(properties)),
+        ..publish("news", "n", QoS::AtMostOnce)
+    };
     world.send(sender, Packet::Publish(sent));
 
     let ids = vec![SubscriptionId::new(5).unwrap()];
-    let expected = PublishProperties { subscription_ids: ids, ..all_properties() };
+    let expected = PublishProperties {
+        subscription_ids: ids,
+        ..all_properties()
+    };
     assert_eq!(world.publishes(reader)[0].properties, Some(Box::new(expected)));
 }
 
@@ -367,7 +489,10 @@ fn v5_4_3_3_13_expiry_does_not_cut_the_handshake_short() {
     world.subscribe(reader, "news", QoS::ExactlyOnce);
     world.drop_connection(reader);
 
-    world.send(sender, Packet::Publish(with_expiry(publish("news", "n", QoS::ExactlyOnce), 1)));
+    world.send(
+        sender,
+        Packet::Publish(with_expiry(publish("news", "n", QoS::ExactlyOnce), 1)),
+    );
     let id = crate::world::packets::id(1);
     assert_eq!(world.received(sender), [pubrec(id)]);
     world.pass(secs(2));

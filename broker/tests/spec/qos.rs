@@ -2,8 +2,8 @@
 
 use broker::effect::Cause;
 use mqtt_codec::{
-    DisconnectReason, Packet, PacketId, Puback, PubackReason, Pubcomp, PubcompReason, Publish, PublishProperties, Pubrec,
-    PubrecReason, Pubrel, PubrelReason, QoS, Version,
+    DisconnectReason, Packet, PacketId, Puback, PubackReason, Pubcomp, PubcompReason, Publish, PublishProperties,
+    Pubrec, PubrecReason, Pubrel, PubrelReason, QoS, Version,
 };
 
 use crate::world::packets::{id, puback, pubcomp, publish, publish_as, pubrec, pubrel};
@@ -26,7 +26,10 @@ fn return_of_reader(world: &mut World, version: Version) -> Client {
 
 /// What of a PUBLISH matters here.
 fn marks(publishes: &[Publish]) -> Vec<(u16, QoS, bool)> {
-    publishes.iter().map(|got| (got.packet_id.map_or(0, PacketId::get), got.qos, got.dup)).collect()
+    publishes
+        .iter()
+        .map(|got| (got.packet_id.map_or(0, PacketId::get), got.qos, got.dup))
+        .collect()
 }
 
 /// [MQTT-3.3.4-1] in 3.1.1, [MQTT-3.3.4-1] in 5.0, [MQTT-4.3.2-2] in 3.1.1, [MQTT-4.3.2-4] in 5.0,
@@ -40,7 +43,10 @@ fn v5_3_3_4_1_each_qos_has_its_answer() {
         assert_eq!(world.received(sender), []);
         world.send(sender, Packet::Publish(publish_as(258, "news", "1", QoS::AtLeastOnce)));
         assert_eq!(world.received(sender), [puback(id(258))]);
-        world.send(sender, Packet::Publish(publish_as(65_535, "news", "2", QoS::ExactlyOnce)));
+        world.send(
+            sender,
+            Packet::Publish(publish_as(65_535, "news", "2", QoS::ExactlyOnce)),
+        );
         assert_eq!(world.received(sender), [pubrec(id(65_535))]);
         assert_eq!(world.payloads(reader), ["0", "1", "2"]);
     }
@@ -70,7 +76,10 @@ fn v5_4_3_2_5_after_puback_the_id_means_another_message() {
     for version in BOTH {
         let (mut world, sender, reader) = newsroom(version);
         for dup in [false, true] {
-            let packet = Publish { dup, ..publish_as(9, "news", "n", QoS::AtLeastOnce) };
+            let packet = Publish {
+                dup,
+                ..publish_as(9, "news", "n", QoS::AtLeastOnce)
+            };
             world.send(sender, Packet::Publish(packet));
         }
         assert_eq!(world.received(sender), [puback(id(9)), puback(id(9))]);
@@ -85,14 +94,20 @@ fn v5_4_3_3_10_a_repeated_qos_2_message_is_delivered_once() {
     for version in BOTH {
         let (mut world, sender, reader) = newsroom(version);
         for dup in [false, true, true] {
-            let packet = Publish { dup, ..publish_as(9, "news", "once", QoS::ExactlyOnce) };
+            let packet = Publish {
+                dup,
+                ..publish_as(9, "news", "once", QoS::ExactlyOnce)
+            };
             world.send(sender, Packet::Publish(packet));
             assert_eq!(world.received(sender), [pubrec(id(9))]);
         }
         world.send(sender, pubrel(id(9)));
         assert_eq!(world.received(sender), [pubcomp(id(9))]);
 
-        world.send(sender, Packet::Publish(publish_as(9, "news", "another", QoS::ExactlyOnce)));
+        world.send(
+            sender,
+            Packet::Publish(publish_as(9, "news", "another", QoS::ExactlyOnce)),
+        );
         assert_eq!(world.received(sender), [pubrec(id(9))]);
         assert_eq!(world.payloads(reader), ["once", "another"]);
     }
@@ -108,7 +123,10 @@ fn v5_4_3_3_10_a_qos_2_message_repeated_after_a_return_is_delivered_once() {
         world.drop_connection(sender);
 
         let sender = world.client("meter").version(version).persistent().connect();
-        let again = Publish { dup: true, ..publish_as(9, "news", "once", QoS::ExactlyOnce) };
+        let again = Publish {
+            dup: true,
+            ..publish_as(9, "news", "once", QoS::ExactlyOnce)
+        };
         world.send(sender, Packet::Publish(again));
         world.send(sender, pubrel(id(9)));
         assert_eq!(world.received(sender), [pubrec(id(9)), pubcomp(id(9))]);
@@ -151,7 +169,10 @@ fn v5_3_7_2_1_a_pubrel_for_nothing_is_answered() {
 #[test]
 fn v5_4_3_3_9_a_refused_qos_2_message_frees_its_id() {
     let (mut world, sender, reader) = newsroom(Version::V5);
-    world.send(sender, Packet::Publish(publish_as(9, "$SYS/broker", "forged", QoS::ExactlyOnce)));
+    world.send(
+        sender,
+        Packet::Publish(publish_as(9, "$SYS/broker", "forged", QoS::ExactlyOnce)),
+    );
     let refused = Pubrec::new(id(9), PubrecReason::TopicNameInvalid);
     assert_eq!(world.received(sender), [Packet::Pubrec(refused)]);
 
@@ -270,9 +291,18 @@ fn v5_4_4_0_2_an_error_acknowledgement_ends_the_delivery() {
 fn v5_4_3_3_7_a_sent_qos_2_message_does_not_expire() {
     let (mut world, sender, reader) = newsroom(Version::V5);
     for number in [1, 2] {
-        let properties = PublishProperties { message_expiry_secs: Some(5), ..PublishProperties::default() };
+        let properties = PublishProperties {
+            message_expiry_secs: Some(5),
+            ..PublishProperties::default()
+        };
         let packet = publish_as(number, "news", "n", QoS::ExactlyOnce);
-        world.send(sender, Packet::Publish(Publish { properties: Some(Box::new(properties)), ..packet }));
+        world.send(
+            sender,
+            Packet::Publish(Publish {
+                properties: Some(Box::new(properties)),
+                ..packet
+            }),
+        );
     }
     let sent = world.publishes(reader);
     let [waits, received] = [0, 1].map(|place| sent[place].packet_id.unwrap());
@@ -307,8 +337,11 @@ fn v5_3_6_2_1_a_pubrec_for_nothing_is_told_so() {
 /// [MQTT-4.13.1-1] in 5.0, [MQTT-4.8.0-1] in 3.1.1: an acknowledgement that does not fit its message ends the connection.
 #[test]
 fn v5_4_13_1_1_an_unfitting_acknowledgement_ends_the_connection() {
-    let wrong: [(QoS, fn(PacketId) -> Packet); 3] =
-        [(QoS::AtLeastOnce, pubrec), (QoS::ExactlyOnce, puback), (QoS::ExactlyOnce, pubcomp)];
+    let wrong: [(QoS, fn(PacketId) -> Packet); 3] = [
+        (QoS::AtLeastOnce, pubrec),
+        (QoS::ExactlyOnce, puback),
+        (QoS::ExactlyOnce, pubcomp),
+    ];
     for version in BOTH {
         for (qos, answer) in wrong {
             let (mut world, sender, reader) = newsroom(version);
@@ -316,7 +349,10 @@ fn v5_4_13_1_1_an_unfitting_acknowledgement_ends_the_connection() {
             let sent = world.publishes(reader).remove(0);
             world.send(reader, answer(sent.packet_id.unwrap()));
             assert!(matches!(world.cause(reader), Some(Cause::Violation(_))));
-            assert_eq!(world.goodbye(reader), (version == Version::V5).then_some(DisconnectReason::ProtocolError));
+            assert_eq!(
+                world.goodbye(reader),
+                (version == Version::V5).then_some(DisconnectReason::ProtocolError)
+            );
         }
     }
 }
@@ -357,10 +393,18 @@ fn v5_4_6_0_5_order_is_kept() {
                 let publishes = world.publishes(reader);
                 let Some(last) = publishes.last() else { break };
                 assert!(publishes.len() <= 2);
-                got.extend(publishes.iter().map(|publish| String::from_utf8_lossy(&publish.payload).into_owned()));
+                got.extend(
+                    publishes
+                        .iter()
+                        .map(|publish| String::from_utf8_lossy(&publish.payload).into_owned()),
+                );
                 // Out of order, as a client may do: the newest first.
                 world.acknowledge(reader, last);
-                publishes.iter().rev().skip(1).for_each(|publish| world.acknowledge(reader, publish));
+                publishes
+                    .iter()
+                    .rev()
+                    .skip(1)
+                    .for_each(|publish| world.acknowledge(reader, publish));
             }
             assert_eq!(got, texts);
         }
@@ -373,8 +417,16 @@ fn v5_4_6_0_5_order_is_kept() {
 fn v311_4_6_0_1_repeats_keep_their_order() {
     for version in BOTH {
         let (mut world, sender, reader) = newsroom(version);
-        for (number, qos) in [(1, QoS::AtLeastOnce), (2, QoS::ExactlyOnce), (3, QoS::AtLeastOnce), (4, QoS::ExactlyOnce)] {
-            world.send(sender, Packet::Publish(publish_as(number, "news", &number.to_string(), qos)));
+        for (number, qos) in [
+            (1, QoS::AtLeastOnce),
+            (2, QoS::ExactlyOnce),
+            (3, QoS::AtLeastOnce),
+            (4, QoS::ExactlyOnce),
+        ] {
+            world.send(
+                sender,
+                Packet::Publish(publish_as(number, "news", &number.to_string(), qos)),
+            );
         }
         let sent = world.publishes(reader);
         world.send(reader, pubrec(sent[1].packet_id.unwrap()));
@@ -382,10 +434,18 @@ fn v311_4_6_0_1_repeats_keep_their_order() {
         world.publish(sender, "news", "5", QoS::AtLeastOnce);
 
         let reader = return_of_reader(&mut world, version);
-        let resent = |place: usize| Packet::Publish(Publish { dup: true, ..sent[place].clone() });
+        let resent = |place: usize| {
+            Packet::Publish(Publish {
+                dup: true,
+                ..sent[place].clone()
+            })
+        };
         let mut got = world.received(reader);
         let fresh = got.pop();
-        assert_eq!(got, [resent(0), pubrel(sent[1].packet_id.unwrap()), resent(2), resent(3)]);
+        assert_eq!(
+            got,
+            [resent(0), pubrel(sent[1].packet_id.unwrap()), resent(2), resent(3)]
+        );
         assert!(matches!(fresh, Some(Packet::Publish(fifth)) if fifth.payload == "5" && !fifth.dup));
     }
 }

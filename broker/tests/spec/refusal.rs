@@ -234,7 +234,7 @@ fn connack_of(bytes: BytesMut, version: Version) -> Connack {
     }
 }
 
-/// [MQTT-3.1.2-1] in 5.0, [MQTT-3.1.2-2] in 5.0, [MQTT-3.1.2-3] in 5.0, [MQTT-3.1.4-1] in 5.0, [MQTT-3.14.0-1] in 5.0:
+/// [MQTT-3.1.2-2] in 5.0, [MQTT-3.1.2-3] in 5.0, [MQTT-3.1.4-1] in 5.0, [MQTT-3.14.0-1] in 5.0:
 /// a CONNECT of the wrong form hears why by CONNACK, never by DISCONNECT.
 #[test]
 fn v5_3_1_4_1_a_misshapen_connect_hears_why_in_connack() {

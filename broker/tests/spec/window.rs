@@ -2,11 +2,9 @@
 
 use std::num::NonZeroU16;
 
-use mqtt_codec::{
-    DisconnectReason, Packet, PacketId, Publish, Pubrec, PubrecReason, QoS, SubackReason, Version,
-};
+use mqtt_codec::{DisconnectReason, Packet, PacketId, Publish, Pubrec, PubrecReason, QoS, SubackReason, Version};
 
-use crate::world::packets::{id, publish_as, pubcomp, pubrec, pubrel, subscribe};
+use crate::world::packets::{id, pubcomp, publish_as, pubrec, pubrel, subscribe};
 use crate::world::{Client, World};
 
 /// A sender, and a reader of `news` at QoS 2 that takes two messages at once.
@@ -34,7 +32,10 @@ fn v5_3_3_4_9_receive_maximum_is_kept_at_qos_1() {
         world.publish(sender, "news", text, QoS::AtLeastOnce);
     }
     let got = world.publishes(reader);
-    assert_eq!(got.iter().map(|got| got.payload.as_ref()).collect::<Vec<_>>(), [b"1", b"2"]);
+    assert_eq!(
+        got.iter().map(|got| got.payload.as_ref()).collect::<Vec<_>>(),
+        [b"1", b"2"]
+    );
     world.acknowledge(reader, &got[0]);
     assert_eq!(world.payloads(reader), ["3"]);
     world.acknowledge(reader, &got[1]);
@@ -114,7 +115,10 @@ fn v5_3_3_4_10_an_owed_pubrel_waits_for_no_quota() {
     world.drop_connection(reader);
 
     let reader = world.client("reader").persistent().receive_maximum(1).connect();
-    let first = Packet::Publish(Publish { dup: true, ..got[0].clone() });
+    let first = Packet::Publish(Publish {
+        dup: true,
+        ..got[0].clone()
+    });
     assert_eq!(world.received(reader), [first, pubrel(second)]);
 }
 
@@ -138,13 +142,22 @@ fn v5_3_3_4_7_a_client_beyond_receive_maximum_is_disconnected() {
     let (sender, connack) = world.client("sender").connect_with_connack();
     assert_eq!(connack.properties.receive_maximum, NonZeroU16::new(2));
     for number in [1, 2] {
-        world.send(sender, Packet::Publish(publish_as(number, "news", "", QoS::ExactlyOnce)));
+        world.send(
+            sender,
+            Packet::Publish(publish_as(number, "news", "", QoS::ExactlyOnce)),
+        );
     }
     world.send(sender, pubrel(id(1)));
     world.send(sender, Packet::Publish(publish_as(3, "news", "", QoS::ExactlyOnce)));
     assert!(world.is_connected(sender));
     // A repeat is no further message.
-    world.send(sender, Packet::Publish(Publish { dup: true, ..publish_as(2, "news", "", QoS::ExactlyOnce) }));
+    world.send(
+        sender,
+        Packet::Publish(Publish {
+            dup: true,
+            ..publish_as(2, "news", "", QoS::ExactlyOnce)
+        }),
+    );
     assert!(world.is_connected(sender));
 
     world.send(sender, Packet::Publish(publish_as(4, "news", "", QoS::ExactlyOnce)));
@@ -158,7 +171,10 @@ fn v5_4_9_0_1_the_granted_window_is_the_one_that_is_kept() {
     let (sender, connack) = world.client("sender").connect_with_connack();
     let granted = connack.properties.receive_maximum.map_or(u16::MAX, NonZeroU16::get);
     for number in 1..=granted.min(10) {
-        world.send(sender, Packet::Publish(publish_as(number, "news", "", QoS::ExactlyOnce)));
+        world.send(
+            sender,
+            Packet::Publish(publish_as(number, "news", "", QoS::ExactlyOnce)),
+        );
         assert!(world.is_connected(sender), "{number} of {granted} messages");
     }
 }

@@ -17,7 +17,13 @@ pub struct ClientBuilder<'a> {
 impl<'a> ClientBuilder<'a> {
     pub(super) fn new(world: &'a mut World, id: &str) -> Self {
         let connect = Connect::new(Version::V5, ClientId::new(id).unwrap());
-        Self { world, connect: Connect { clean_start: true, ..connect } }
+        Self {
+            world,
+            connect: Connect {
+                clean_start: true,
+                ..connect
+            },
+        }
     }
 
     pub fn version(mut self, version: Version) -> Self {
@@ -130,7 +136,10 @@ impl World {
     pub fn subscribe_with(&mut self, client: Client, packet: mqtt_codec::Subscribe) -> mqtt_codec::Suback {
         self.send(client, Packet::Subscribe(packet));
         let inbox = &mut self.connections[client.0].inbox;
-        let place = inbox.iter().position(|packet| matches!(packet, Packet::Suback(_))).expect("a SUBACK");
+        let place = inbox
+            .iter()
+            .position(|packet| matches!(packet, Packet::Suback(_)))
+            .expect("a SUBACK");
         match inbox.remove(place) {
             Packet::Suback(suback) => suback,
             other => panic!("{other:?}"),
@@ -146,21 +155,39 @@ impl World {
     /// Publishes at QoS 0 with the RETAIN flag.
     pub fn retain(&mut self, client: Client, topic: &str, payload: &str) {
         let publish = super::packets::publish(topic, payload, QoS::AtMostOnce);
-        self.send(client, Packet::Publish(Publish { retain: true, ..publish }));
+        self.send(
+            client,
+            Packet::Publish(Publish {
+                retain: true,
+                ..publish
+            }),
+        );
     }
 
     /// Takes the PUBLISH packets out of the inbox.
     pub fn publishes(&mut self, client: Client) -> Vec<Publish> {
-        let (publishes, others) = self.received(client).into_iter().partition(|packet| matches!(packet, Packet::Publish(_)));
+        let (publishes, others) = self
+            .received(client)
+            .into_iter()
+            .partition(|packet| matches!(packet, Packet::Publish(_)));
         self.connections[client.0].inbox = others;
         let publishes: Vec<Packet> = publishes;
-        let of = |packet| if let Packet::Publish(publish) = packet { Some(publish) } else { None };
+        let of = |packet| {
+            if let Packet::Publish(publish) = packet {
+                Some(publish)
+            } else {
+                None
+            }
+        };
         publishes.into_iter().filter_map(of).collect()
     }
 
     /// The payloads of the PUBLISH packets that the client has received, as text.
     pub fn payloads(&mut self, client: Client) -> Vec<String> {
-        self.publishes(client).iter().map(|publish| String::from_utf8_lossy(&publish.payload).into_owned()).collect()
+        self.publishes(client)
+            .iter()
+            .map(|publish| String::from_utf8_lossy(&publish.payload).into_owned())
+            .collect()
     }
 
     /// The reason of the DISCONNECT that was the broker's last word to this client, if it said any; the rest of the

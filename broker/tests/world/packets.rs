@@ -1,8 +1,8 @@
 //! Packets in one line each.
 
 use mqtt_codec::{
-    Packet, PacketId, Puback, PubackReason, Pubcomp, PubcompReason, Publish, Pubrec, PubrecReason, Pubrel, PubrelReason,
-    QoS, Subscribe, SubscribeFilter, TopicFilter, TopicName, Unsubscribe,
+    Packet, PacketId, Puback, PubackReason, Pubcomp, PubcompReason, Publish, Pubrec, PubrecReason, Pubrel,
+    PubrelReason, QoS, Subscribe, SubscribeFilter, TopicFilter, TopicName, Unsubscribe,
 };
 
 pub fn id(id: u16) -> PacketId {
@@ -40,7 +40,11 @@ pub fn subscribe(packet_id: u16, name: &str, qos: QoS) -> Subscribe {
 }
 
 pub fn unsubscribe(packet_id: u16, name: &str) -> Packet {
-    Packet::Unsubscribe(Unsubscribe { packet_id: id(packet_id), user_properties: Vec::new(), filters: vec![filter(name)] })
+    Packet::Unsubscribe(Unsubscribe {
+        packet_id: id(packet_id),
+        user_properties: Vec::new(),
+        filters: vec![filter(name)],
+    })
 }
 
 pub fn puback(id: PacketId) -> Packet {
@@ -61,5 +65,8 @@ pub fn pubcomp(id: PacketId) -> Packet {
 
 /// As [`publish`], with this packet id.
 pub fn publish_as(packet_id: u16, name: &str, payload: &str, qos: QoS) -> Publish {
-    Publish { packet_id: Some(id(packet_id)), ..publish(name, payload, qos) }
+    Publish {
+        packet_id: Some(id(packet_id)),
+        ..publish(name, payload, qos)
+    }
 }

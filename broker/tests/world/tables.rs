@@ -45,7 +45,10 @@ impl Tables for WorldTables {
         found: &mut Vec<Arc<Message>>,
     ) -> Option<TopicName> {
         // A small budget, so that tests see the pauses between two looks.
-        let budget = ScanBudget { found_max: 4, examine_max: 16 };
+        let budget = ScanBudget {
+            found_max: 4,
+            examine_max: 16,
+        };
         self.retained.borrow().scan(filter, cursor, budget, now, found)
     }
 }

@@ -57,7 +57,11 @@ impl Device {
             let qos = ledger.entries[*message].qos;
             let id = (qos != QoS::AtMostOnce).then(|| self.fresh_id());
             if let Some(id) = id {
-                self.life.out.push_back(Outgoing { id, message: *message, released: false });
+                self.life.out.push_back(Outgoing {
+                    id,
+                    message: *message,
+                    released: false,
+                });
                 self.expect_answer(qos, id);
             }
             packets.push(self.publish_packet(ledger, *message, id, false));
@@ -85,8 +89,12 @@ impl Device {
             retain: false,
             topic: packets::topic(entry.topic),
             packet_id: id,
-            properties: expiry_secs
-                .map(|secs| Box::new(PublishProperties { message_expiry_secs: Some(secs), ..Default::default() })),
+            properties: expiry_secs.map(|secs| {
+                Box::new(PublishProperties {
+                    message_expiry_secs: Some(secs),
+                    ..Default::default()
+                })
+            }),
             payload: format!("{message}:{}", "-".repeat(padding)).into(),
         })
     }
@@ -112,20 +120,15 @@ impl Device {
     pub fn answer(&mut self, world: &mut World, ledger: &mut Ledger, count: usize, way: Way) {
         let count = count.min(self.line.answers.len());
         let packets: Vec<Packet> = self.line.answers.drain(..count).collect();
-        // The ids are free for the broker while it answers, so the books are kept before the bytes leave.
-        let arrived = match way {
-            Way::Cut(_) => 0,
-            Way::Whole | Way::Pieces(_) => packets.len(),
-        };
-        let mut ended = Vec::new();
-        for packet in &packets[..arrived] {
-            ended.extend(self.note_answer(ledger, packet));
-        }
         let sent = self.transmit(world, &packets, way);
-        for packet in &packets[arrived..sent.max(arrived)] {
-            ended.extend(self.note_answer(ledger, packet));
-        }
-        if self.client.is_some_and(|client| world.is_read(client) && world.is_connected(client)) {
+        let ended: Vec<_> = packets[..sent]
+            .iter()
+            .filter_map(|packet| self.note_answer(ledger, packet))
+            .collect();
+        if self
+            .client
+            .is_some_and(|client| world.is_read(client) && world.is_connected(client))
+        {
             self.life.closed.extend(ended);
         }
     }
@@ -155,11 +158,14 @@ impl Device {
         }
         let id = self.fresh_id();
         self.line.requests.insert(id.get(), (filter, qos));
-        self.life.subscriptions.insert(filter, match (self.life.subscriptions.get(filter), qos) {
-            // Replaced by its like: [MQTT-3.8.4-3] in 5.0 leaves no gap.
-            (Some(Subscription::On(since, granted)), Some(qos)) if qos == *granted => Subscription::On(*since, qos),
-            _ => Subscription::Unsure,
-        });
+        self.life.subscriptions.insert(
+            filter,
+            match (self.life.subscriptions.get(filter), qos) {
+                // Replaced by its like: [MQTT-3.8.4-3] in 5.0 leaves no gap.
+                (Some(Subscription::On(since, granted)), Some(qos)) if qos == *granted => Subscription::On(*since, qos),
+                _ => Subscription::Unsure,
+            },
+        );
         let packet = match qos {
             Some(qos) => Packet::Subscribe(packets::subscribe(id.get(), filter, qos)),
             None => packets::unsubscribe(id.get(), filter),

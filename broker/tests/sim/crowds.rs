@@ -1,0 +1,1 @@
+//! Many at once, and one that does not keep up.

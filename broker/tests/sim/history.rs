@@ -1,0 +1,560 @@
+//! One random history: devices and a broker, losses of connection at any moment, and the reckoning at the end.
+
+use broker::effect::Cause;
+use broker::exchange::Kind;
+use broker::limits::{Limits, QueueFull};
+use mqtt_codec::{Packet, QoS, Version};
+
+use super::device::{Device, Terms, Way};
+use super::dice::Dice;
+use super::ledger::{Ledger, Verdict};
+use super::moody::Moody;
+use crate::world::{Config, World};
+
+const DEVICES: usize = 7;
+/// Devices from here on are members of the shared group and subscribe to nothing else.
+const MEMBERS_FROM: usize = 5;
+/// Subscribes to nothing.
+const PUBLISHER: usize = 0;
+const ACTIONS: usize = 110;
+const TOPICS: [&str; 5] = ["tank/a", "tank/b", "pump/a", "job/1", "job/2"];
+const FILTERS: [&str; 4] = ["tank/+", "tank/a", "+/a", "pump/#"];
+const GROUP_FILTER: &str = "$share/crew/job/#";
+const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+
+pub struct History {
+    seed: u64,
+    dice: Dice,
+    pub world: World,
+    ledger: Ledger,
+    devices: Vec<Device>,
+    group_qos: QoS,
+    small_queues: bool,
+    trace: Vec<String>,
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let last = self.trace.len().saturating_sub(400);
+            self.trace[last..].iter().for_each(|line| eprintln!("{line}"));
+            eprintln!(
+                "replay it: STROWGER_TEST_SEED={} cargo test -p strowger-broker --test sim",
+                self.seed
+            );
+        }
+    }
+}
+
+impl History {
+    pub fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let small_queues = dice.percent(25);
+        let mut config = Config {
+            lines: dice.pick(&[1, 2, 2, 3]),
+            ..Config::default()
+        };
+        set_limits(&mut config.limits, &mut dice, small_queues);
+        if dice.percent(25) {
+            config.overseer = || Box::new(Moody::default());
+        }
+        let versions = [Version::V31, Version::V311, Version::V5, Version::V5];
+        let devices = (0..DEVICES)
+            .map(|index| Device::new(index, dice.pick(&versions)))
+            .collect();
+        let group_qos = dice.pick(&QOS[1..]);
+        let world = World::with(config);
+        Self {
+            seed,
+            dice,
+            world,
+            ledger: Ledger::default(),
+            devices,
+            group_qos,
+            small_queues,
+            trace: Vec::new(),
+        }
+    }
+
+    /// Lives through the history and holds it against the promises.
+    pub fn run(&mut self) {
+        for device in 0..DEVICES {
+            self.connect(device, false);
+            if device == PUBLISHER {
+                continue;
+            }
+            let filter = if device >= MEMBERS_FROM {
+                GROUP_FILTER
+            } else {
+                FILTERS[device % FILTERS.len()]
+            };
+            let qos = if device >= MEMBERS_FROM {
+                self.group_qos
+            } else {
+                self.dice.pick(&QOS[1..])
+            };
+            self.devices[device].request(&mut self.world, filter, Some(qos));
+            self.after_step();
+        }
+        for _ in 0..ACTIONS {
+            self.act();
+            self.after_step();
+        }
+        self.heal();
+        self.reckon();
+        self.leave();
+    }
+
+    fn note(&mut self, words: impl FnOnce() -> String) {
+        let line = format!("{:4} {} ms: {}", self.ledger.now, self.world.now.0, words());
+        self.trace.push(line);
+    }
+
+    fn act(&mut self) {
+        let device = self.dice.below(DEVICES);
+        let connected = self.devices[device].client.is_some();
+        match self.dice.below(100) {
+            0..25 if connected => self.publish(device),
+            25..50 if connected => self.read_and_answer(device),
+            50..60 => {
+                // Everyone looks at what came, so that most conversations end.
+                for device in 0..DEVICES {
+                    self.read(device, usize::MAX);
+                    self.answer(device, usize::MAX, Way::Whole);
+                }
+            }
+            60..68 if connected => self.lose(device),
+            68..71 if connected => self.disconnect(device),
+            71..74 => {
+                let clean = self.dice.percent(15);
+                self.connect(device, clean);
+            }
+            74..80 if connected && device != PUBLISHER => self.resubscribe(device),
+            80..85 if connected => self.stall(device),
+            85..90 => self.hold_or_release(),
+            90..95 => self.pass(),
+            _ if !connected => {
+                let clean = self.dice.percent(10);
+                self.connect(device, clean);
+            }
+            _ => self.read(device, usize::MAX),
+        }
+    }
+
+    fn connect(&mut self, device: usize, clean: bool) {
+        let now = self.world.now;
+        let model = &mut self.devices[device];
+        let old = model.client;
+        let wide = model.version == Version::V5;
+        let expiry_secs = match (wide, clean) {
+            (true, _) => self.dice.pick(&[0, 30, 3600, 3600, 3600]),
+            (false, true) => 0,
+            (false, false) => self.world.lines[0].limits().expiry_secs_max,
+        };
+        let v3_window = usize::from(self.world.lines[0].limits().inflight_max_v3);
+        let window = if wide {
+            self.dice.pick(&[1, 2, 3, 20, usize::from(u16::MAX)])
+        } else {
+            v3_window
+        };
+        let terms = Terms {
+            clean,
+            expiry_secs,
+            window,
+            aliases: self.dice.pick(&[0, 0, 2]),
+        };
+        if old.is_some() {
+            // What the client has not read by then is lost with the old connection.
+            model.lost(now);
+        }
+        model.connect(&mut self.world, &mut self.ledger, terms);
+        let life = model.life.number;
+        self.note(|| {
+            format!(
+                "{device} connects (session {life}, takes over: {}), {terms:?}",
+                old.is_some()
+            )
+        });
+        if let Some(old) = old {
+            assert_eq!(
+                self.world.cause(old),
+                Some(Cause::TakenOver),
+                "one connection for each client"
+            );
+        }
+    }
+
+    fn publish(&mut self, device: usize) {
+        let receive_max = usize::from(self.world.lines[0].limits().receive_max);
+        let mut messages = Vec::new();
+        // A receiver of 3.x that is full and sends a refused message again would be cut off before it has acknowledged
+        // what fills it, again and again.
+        let only_asks = self.small_queues && device != PUBLISHER && self.devices[device].version != Version::V5;
+        for _ in 0..self.dice.pick(&[1, 1, 1, 2, 5]) {
+            if self.devices[device].life.out.len() + messages.len() >= receive_max {
+                break;
+            }
+            let topic = self.dice.pick(&TOPICS);
+            let qos = if only_asks {
+                QOS[0]
+            } else {
+                self.dice.pick(&[QOS[0], QOS[1], QOS[1], QOS[2], QOS[2]])
+            };
+            let wide = self.devices[device].version == Version::V5;
+            let expiry_secs = (wide && self.dice.percent(10)).then_some(20);
+            messages.push(self.ledger.enter(device, topic, qos, expiry_secs));
+        }
+        let way = self.way();
+        self.note(|| format!("{device} publishes {messages:?}, {way:?}"));
+        self.devices[device].publish(&mut self.world, &self.ledger, &messages, way);
+        for message in messages {
+            let entry = self.ledger.entries[message].clone();
+            self.note(|| format!("     {message}: {} at {:?}", entry.topic, entry.qos));
+        }
+        self.cut(device, way);
+    }
+
+    fn way(&mut self) -> Way {
+        let percent = self.dice.below(100);
+        match self.dice.below(10) {
+            0 => Way::Cut(percent),
+            1 | 2 => Way::Pieces(percent),
+            _ => Way::Whole,
+        }
+    }
+
+    fn cut(&mut self, device: usize, way: Way) {
+        if matches!(way, Way::Cut(_)) && self.devices[device].client.is_some() {
+            self.lose(device);
+        }
+    }
+
+    fn read(&mut self, device: usize, count: usize) {
+        if !self.devices[device].stalled {
+            self.devices[device].take_in(&mut self.world);
+        }
+        let waiting = self.devices[device].inbox.len();
+        if waiting > 0 && count > 0 {
+            let packets: Vec<String> = self.devices[device].inbox.iter().take(count).map(brief).collect();
+            self.note(|| format!("{device} reads {}", packets.join(" ")));
+        }
+        self.devices[device].read(&mut self.ledger, count);
+        self.settle_accounts();
+    }
+
+    fn answer(&mut self, device: usize, count: usize, way: Way) {
+        let packets: Vec<String> = self.devices[device]
+            .line
+            .answers
+            .iter()
+            .take(count)
+            .map(brief)
+            .collect();
+        if !packets.is_empty() {
+            self.note(|| format!("{device} answers {}, {way:?}", packets.join(" ")));
+        }
+        self.devices[device].answer(&mut self.world, &mut self.ledger, count, way);
+    }
+
+    fn read_and_answer(&mut self, device: usize) {
+        let (reads, answers) = (
+            self.dice.pick(&[1, 2, usize::MAX]),
+            self.dice.pick(&[0, 1, 2, usize::MAX]),
+        );
+        self.read(device, reads);
+        let way = self.way();
+        self.answer(device, answers, way);
+        self.cut(device, way);
+    }
+
+    /// The connection breaks; of what the broker has sent, the client sees a part.
+    fn lose(&mut self, device: usize) {
+        let seen = self.dice.below(self.devices[device].inbox.len() + 1);
+        self.read(device, seen);
+        self.note(|| format!("{device} is lost"));
+        let client = self.devices[device].client.unwrap();
+        self.world.drop_connection(client);
+        self.devices[device].lost(self.world.now);
+    }
+
+    fn disconnect(&mut self, device: usize) {
+        self.note(|| format!("{device} disconnects"));
+        let goodbye = Packet::Disconnect(mqtt_codec::Disconnect::new(
+            mqtt_codec::DisconnectReason::NormalDisconnection,
+        ));
+        self.devices[device].transmit(&mut self.world, &[goodbye], Way::Whole);
+        // The broker may not have read it: then the end of the transport is all that it sees.
+        self.world.drop_connection(self.devices[device].client.unwrap());
+        self.devices[device].lost(self.world.now);
+    }
+
+    fn resubscribe(&mut self, device: usize) {
+        let member = device >= MEMBERS_FROM;
+        let filter = if member { GROUP_FILTER } else { self.dice.pick(&FILTERS) };
+        let qos = if member { self.group_qos } else { self.dice.pick(&QOS) };
+        let qos = self.dice.percent(60).then_some(qos);
+        self.note(|| format!("{device} asks for {filter} at {qos:?}"));
+        self.devices[device].request(&mut self.world, filter, qos);
+    }
+
+    fn stall(&mut self, device: usize) {
+        let stalled = self.devices[device].stalled;
+        let client = self.devices[device].client.unwrap();
+        self.devices[device].take_in(&mut self.world);
+        if stalled && self.dice.percent(50) {
+            let bytes = self.dice.below(60);
+            self.note(|| format!("{device} sips {bytes} bytes"));
+            self.world.sip(client, bytes);
+            self.devices[device].take_in(&mut self.world);
+            return;
+        }
+        self.note(|| format!("{device} stalls: {}", !stalled));
+        self.devices[device].stalled = !stalled;
+        self.world.stall(client, !stalled);
+    }
+
+    fn hold_or_release(&mut self) {
+        let holds = self.world.hold_routes;
+        self.note(|| format!("the router waits: {}", !holds));
+        if holds {
+            self.world.release_routes();
+        } else {
+            self.world.hold_routes = true;
+        }
+    }
+
+    fn pass(&mut self) {
+        let millis = self.dice.pick(&[1, 50, 1000, 15_000, 40_000]);
+        self.note(|| format!("{millis} ms pass"));
+        self.world.pass(millis);
+        self.devices.iter_mut().for_each(|device| device.age(self.world.now));
+    }
+
+    /// What holds after every step.
+    fn after_step(&mut self) {
+        self.ledger.now += 1;
+        for device in 0..DEVICES {
+            let Some(client) = self.devices[device].client else {
+                continue;
+            };
+            let model = &mut self.devices[device];
+            if !self.world.is_connected(client) {
+                // The broker may end a connection for lack of room, and for nothing else: the clients keep the rules.
+                let cause = self.world.cause(client).unwrap();
+                let fair = matches!(cause, Cause::QueueFull | Cause::Refused(_)) && self.small_queues;
+                assert!(fair, "device {device} was cut off: {cause}");
+                self.note(|| format!("{device} is cut off: {cause}"));
+                let stalled = self.devices[device].stalled;
+                if !stalled {
+                    self.read(device, usize::MAX);
+                }
+                self.devices[device].lost(self.world.now);
+                continue;
+            }
+            if self.world.is_read(client) {
+                model.line.unread.clear();
+            }
+            for message in &model.line.unread {
+                self.ledger.entries[*message].last_sent = self.ledger.now;
+            }
+        }
+        let steady = |device: &Device| device.is_subscribed_since(TOPICS[3], self.ledger.now);
+        if !self.devices.iter().any(steady) {
+            self.ledger.group_broken = self.ledger.now;
+        }
+        self.check_books();
+    }
+
+    fn check_books(&self) {
+        let counters = self.world.counters();
+        let open = |kind: Kind| {
+            let kind = kind as usize;
+            let stopped: u64 = counters.stopped[kind].iter().sum();
+            let ended = counters.finished[kind] + counters.canceled[kind] + stopped;
+            counters.started[kind]
+                .checked_sub(ended)
+                .expect("an exchange ends once")
+        };
+        assert_eq!(
+            open(Kind::Deliver),
+            counters.inflight,
+            "an open delivery is one in flight"
+        );
+        assert_eq!((open(Kind::Connect), open(Kind::Ping)), (0, 0));
+        let connected = self.devices.iter().filter(|device| device.client.is_some()).count();
+        assert_eq!(counters.connected, connected as u64);
+        let alive = self.devices.iter().filter(|device| device.life.alive).count();
+        assert_eq!(counters.sessions, alive as u64);
+    }
+
+    /// Messages that were accepted a moment ago are owed to all who were subscribed all the time.
+    fn settle_accounts(&mut self) {
+        for (message, nobody) in std::mem::take(&mut self.ledger.told) {
+            let entry = &self.ledger.entries[message];
+            for device in &self.devices {
+                if !entry.is_shared() && device.is_subscribed_since(entry.topic, entry.first_sent) {
+                    assert!(
+                        !nobody,
+                        "device {} wanted message {message}, of which the broker said nobody did",
+                        device.index
+                    );
+                    if entry.expiry_secs.is_none() {
+                        self.ledger.owed.insert((message, device.index, device.life.number));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everyone comes back and takes what is due, until nothing is.
+    fn heal(&mut self) {
+        self.note(|| "all comes to rest".to_owned());
+        self.world.release_routes();
+        for _ in 0..400 {
+            let mut busy = false;
+            for device in 0..DEVICES {
+                if self.devices[device].stalled {
+                    self.stall_over(device);
+                }
+                if self.devices[device].client.is_none() && self.devices[device].life.alive {
+                    self.connect(device, false);
+                }
+                self.devices[device].take_in(&mut self.world);
+                busy |= !self.devices[device].inbox.is_empty();
+                self.read(device, usize::MAX);
+                busy |= !self.devices[device].line.answers.is_empty() || !self.devices[device].life.out.is_empty();
+                self.answer(device, usize::MAX, Way::Whole);
+                self.after_step();
+            }
+            let counters = self.world.counters();
+            if !busy && counters.queued == 0 && counters.inflight == 0 {
+                return;
+            }
+            // An overseer may have asked some to wait.
+            self.world.pass(10);
+        }
+        panic!("it does not come to rest: {:?}", self.world.counters());
+    }
+
+    fn stall_over(&mut self, device: usize) {
+        self.devices[device].stalled = false;
+        self.world.stall(self.devices[device].client.unwrap(), false);
+    }
+
+    fn reckon(&mut self) {
+        for (message, device, life) in &self.ledger.owed {
+            let model = &self.devices[*device];
+            let kept = model.life.number != *life || !model.life.alive || model.life.sights.contains_key(message);
+            assert!(kept, "message {message} was accepted and never reached device {device}");
+        }
+        for message in self.ledger.group_owed() {
+            let entry = &self.ledger.entries[message];
+            // A QoS 2 message that was sent to a member is lost with its session: [MQTT-4.8.2-5] in 5.0.
+            let exactly = entry.qos == QoS::ExactlyOnce && self.group_qos == QoS::ExactlyOnce;
+            if entry.qos != QoS::AtMostOnce && !exactly {
+                assert!(
+                    self.ledger.group_done.contains(&message),
+                    "message {message} never reached the group"
+                );
+            }
+        }
+        for (message, entry) in self.ledger.entries.iter().enumerate() {
+            let seen = self.ledger.seen.get(&message).copied().unwrap_or(0);
+            let refused = entry.verdict == Verdict::Refused && entry.attempts == 1;
+            assert!(!refused || seen == 0, "message {message} was refused and delivered");
+            let fresh: u32 = self
+                .devices
+                .iter()
+                .filter_map(|device| device.life.sights.get(&message))
+                .map(|s| s.any)
+                .sum();
+            let once = entry.is_shared()
+                && (entry.qos == QoS::AtMostOnce || entry.qos.min(self.group_qos) == QoS::ExactlyOnce);
+            assert!(!once || fresh <= 1, "message {message} reached the group {fresh} times");
+        }
+        let counters = self.world.counters();
+        assert_eq!(counters.open_exchanges(), 0, "{counters:?}");
+        for device in &self.devices {
+            assert!(
+                device.life.unreleased.is_empty() && device.life.out.is_empty(),
+                "device {}",
+                device.index
+            );
+            assert!(device.line.requests.is_empty(), "device {} waits for {:?}", device.index, device.line.requests);
+        }
+    }
+
+    /// All sessions end, and nothing of them stays.
+    fn leave(&mut self) {
+        for device in 0..DEVICES {
+            if self.devices[device].client.is_some() {
+                self.devices[device].lost(self.world.now);
+            }
+            let terms = Terms {
+                clean: true,
+                expiry_secs: 0,
+                window: usize::from(u16::MAX),
+                aliases: 0,
+            };
+            let model = &mut self.devices[device];
+            let client = self
+                .world
+                .client(&model.id)
+                .version(model.version)
+                .clean(terms.clean)
+                .connect();
+            self.world.drop_connection(client);
+        }
+        let counters = self.world.counters();
+        let left = (
+            counters.sessions,
+            counters.connected,
+            counters.queued,
+            counters.inflight,
+            counters.open_exchanges(),
+        );
+        assert_eq!(left, (0, 0, 0, 0, 0));
+        assert_eq!(self.world.tables.router.borrow().subscription_count(), 0);
+        self.world.pass(100 * 24 * 3_600_000);
+        assert!(
+            self.world.lines.iter().all(|line| line.next_deadline().is_none()),
+            "a timer without a session"
+        );
+    }
+}
+
+fn set_limits(limits: &mut Limits, dice: &mut Dice, small_queues: bool) {
+    limits.receive_max = dice.pick(&[1, 4, 20]);
+    limits.inflight_max_v3 = dice.pick(&[1, 3, 1000]);
+    limits.route_requests_max = dice.pick(&[1, 2, 64]);
+    limits.out_bytes_max = dice.pick(&[100, 4000, 1 << 20]);
+    limits.cached_topics_max = dice.pick(&[2, 1000]);
+    limits.keep_alive_secs_max = u16::MAX;
+    limits.queue_full = QueueFull::Refuse;
+    if small_queues {
+        limits.queue_messages_max = 3;
+    }
+}
+
+fn brief(packet: &Packet) -> String {
+    match packet {
+        Packet::Publish(publish) => {
+            let message = String::from_utf8_lossy(&publish.payload)
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let id = publish.packet_id.map_or(0, mqtt_codec::PacketId::get);
+            format!(
+                "PUBLISH({message}, q{}, id {id}{})",
+                publish.qos as u8,
+                if publish.dup { ", dup" } else { "" }
+            )
+        }
+        Packet::Puback(packet) => format!("PUBACK({}, {:?})", packet.packet_id.get(), packet.reason),
+        Packet::Pubrec(packet) => format!("PUBREC({}, {:?})", packet.packet_id.get(), packet.reason),
+        Packet::Pubrel(packet) => format!("PUBREL({})", packet.packet_id.get()),
+        Packet::Pubcomp(packet) => format!("PUBCOMP({}, {:?})", packet.packet_id.get(), packet.reason),
+        other => format!("{:?}", other.kind()),
+    }
+}
