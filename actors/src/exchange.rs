@@ -139,7 +139,7 @@ impl Conversation {
 
 /// Reads until the client closes its side, so that the kernel does not answer unread bytes with a reset.
 async fn discard(stream: &mut (impl AsyncReadExt + Unpin)) -> io::Result<()> {
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; 4096];
     let mut total = 0;
     while total < FAREWELL_READ_MAX {
         match stream.read(&mut buffer).await? {
@@ -174,7 +174,7 @@ enum Woken {
 impl Served {
     async fn serve(mut self) {
         // What followed the CONNECT in the same read.
-        let first = self.read.split().freeze();
+        let first = std::mem::take(&mut self.read).freeze();
         self.take(first);
         loop {
             match poll_fn(|cx| self.poll_woken(cx)).await {
@@ -186,12 +186,12 @@ impl Served {
                     }
                 }
                 Woken::Waiting => {
-                    let bytes = self.read.split().freeze();
+                    let bytes = std::mem::take(&mut self.read).freeze();
                     self.take(bytes);
                 }
                 Woken::Writable => self.desk.write_out(self.connection.slot),
                 Woken::Ended(error) => self.desk.lose(self.connection, &error),
-                Woken::Closed(last_words) => return self.part(last_words).await,
+                Woken::Closed(last_words) => return Box::pin(self.part(last_words)).await,
             }
         }
     }
@@ -290,9 +290,8 @@ impl Served {
                 }
             }
         });
-        if flow != Flow::Closed && !bytes.is_empty() {
-            self.read = BytesMut::from(&*bytes);
-        }
+        let rest = if flow == Flow::Closed { &[] } else { &*bytes };
+        self.read = if rest.is_empty() { BytesMut::new() } else { BytesMut::from(rest) };
     }
 
     /// Says the last words and waits for the client to close, within a bound.
