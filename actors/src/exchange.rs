@@ -291,7 +291,11 @@ impl Served {
             }
         });
         let rest = if flow == Flow::Closed { &[] } else { &*bytes };
-        self.read = if rest.is_empty() { BytesMut::new() } else { BytesMut::from(rest) };
+        self.read = if rest.is_empty() {
+            BytesMut::new()
+        } else {
+            BytesMut::from(rest)
+        };
     }
 
     /// Says the last words and waits for the client to close, within a bound.

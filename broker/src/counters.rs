@@ -135,7 +135,12 @@ impl Counters {
     #[must_use]
     pub fn open_exchanges(&self) -> u64 {
         let started: u64 = self.started.iter().sum();
-        let ended: u64 = self.finished.iter().chain(&self.canceled).chain(self.stopped.iter().flatten()).sum();
+        let ended: u64 = self
+            .finished
+            .iter()
+            .chain(&self.canceled)
+            .chain(self.stopped.iter().flatten())
+            .sum();
         started.saturating_sub(ended)
     }
 

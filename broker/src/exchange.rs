@@ -74,8 +74,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of the counters.
-    pub const ALL: [Self; 6] =
-        [Self::Connect, Self::Publish, Self::Deliver, Self::Subscribe, Self::Unsubscribe, Self::Ping];
+    pub const ALL: [Self; 6] = [
+        Self::Connect,
+        Self::Publish,
+        Self::Deliver,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::Ping,
+    ];
 }
 
 /// The phases as types; [`Status`] has the same names as values.
@@ -151,14 +157,22 @@ impl<P: Phase> Exchange<P> {
     }
 
     const fn to<Q: Phase>(self, refusal: Option<Refusal>) -> Exchange<Q> {
-        Exchange { kind: self.kind, refusal, phase: PhantomData }
+        Exchange {
+            kind: self.kind,
+            refusal,
+            phase: PhantomData,
+        }
     }
 }
 
 impl Exchange<Created> {
     /// Opens an exchange for a request packet that has just been decoded.
     pub const fn open(kind: Kind) -> Self {
-        Self { kind, refusal: None, phase: PhantomData }
+        Self {
+            kind,
+            refusal: None,
+            phase: PhantomData,
+        }
     }
 
     /// Takes the request up.

@@ -84,7 +84,9 @@ impl Limits {
     /// Receive Maximum in force: what is granted is what is kept, so that a client within it is never ended.
     #[must_use]
     pub fn receive_window(&self) -> u16 {
-        u16::try_from(self.qos2_pending_max).unwrap_or(u16::MAX).clamp(1, self.receive_max.max(1))
+        u16::try_from(self.qos2_pending_max)
+            .unwrap_or(u16::MAX)
+            .clamp(1, self.receive_max.max(1))
     }
 }
 
@@ -93,7 +95,10 @@ pub(crate) const PACKET_IDS: usize = u16::MAX as usize;
 
 /// The id after `id`, around 65,535 to 1.
 pub(crate) fn next_packet_id(id: PacketId) -> PacketId {
-    id.get().checked_add(1).and_then(PacketId::new).unwrap_or(FIRST_PACKET_ID)
+    id.get()
+        .checked_add(1)
+        .and_then(PacketId::new)
+        .unwrap_or(FIRST_PACKET_ID)
 }
 
 /// The id that a session starts with.

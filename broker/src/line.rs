@@ -120,7 +120,15 @@ impl Line {
     /// An empty line.
     #[must_use]
     pub fn new(setup: LineSetup) -> Self {
-        let LineSetup { index, lines, seed, limits, overseer, presence, tables } = setup;
+        let LineSetup {
+            index,
+            lines,
+            seed,
+            limits,
+            overseer,
+            presence,
+            tables,
+        } = setup;
         let hasher = foldhash::fast::FixedState::with_seed(seed);
         let judges_deliveries = overseer.judges_deliveries();
         Self {
@@ -188,21 +196,32 @@ impl Line {
 
     /// What the line `index` is to be told.
     pub fn take_forwards(&mut self, index: u16) -> Vec<Forward> {
-        self.forwards.get_mut(usize::from(index)).map(std::mem::take).unwrap_or_default()
+        self.forwards
+            .get_mut(usize::from(index))
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// The outbox of the connection that the slot has, to be written out, with its number.
     pub fn outbox(&mut self, slot: u32) -> Option<(ConnectionKey, &mut Outbox)> {
         let link = self.session_at(slot)?.link.as_mut()?;
         link.dirty = false;
-        Some((ConnectionKey { slot, epoch: link.epoch }, &mut link.out))
+        Some((
+            ConnectionKey {
+                slot,
+                epoch: link.epoch,
+            },
+            &mut link.out,
+        ))
     }
 
     /// To be called when an outbox was written to, with the number of bytes: sends what waited for room.
     pub fn flushed(&mut self, slot: u32, written: usize, now: Millis) {
         self.turn.now = now;
         self.turn.counters.bytes_out += written as u64;
-        let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_mut()) else { return };
+        let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_mut()) else {
+            return;
+        };
         if let Some(link) = &mut session.link {
             if let Some(buffer) = link.out.release() {
                 self.turn.give_back(buffer);

@@ -51,11 +51,12 @@ pub struct Message {
 }
 
 impl Message {
-    /// Bytes that this message counts for in a queue's account: topic, payload and a fixed share for the structure.
+    /// Bytes that this message counts for in a queue's account: topic, payload, properties and a fixed share for the
+    /// structure.
     #[must_use]
     pub fn cost(&self) -> usize {
         const STRUCTURE: usize = 128;
-        self.topic.len() + self.payload.len() + STRUCTURE
+        self.topic.len() + self.payload.len() + self.properties.as_deref().map_or(0, cost_of_properties) + STRUCTURE
     }
 
     /// Whether its time is over at `now`.
@@ -70,4 +71,18 @@ impl Message {
         let left = self.expires_at?.since(now).div_ceil(1000);
         Some(u32::try_from(left).unwrap_or(u32::MAX))
     }
+}
+
+fn cost_of_properties(properties: &PublishProperties) -> usize {
+    const STRUCTURE: usize = 128;
+    const STRUCTURE_OF_PAIR: usize = 64;
+    let pairs = properties
+        .user_properties
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + STRUCTURE_OF_PAIR);
+    STRUCTURE
+        + properties.response_topic.as_ref().map_or(0, |topic| topic.len())
+        + properties.correlation_data.as_ref().map_or(0, bytes::Bytes::len)
+        + properties.content_type.as_ref().map_or(0, |text| text.len())
+        + pairs.sum::<usize>()
 }

@@ -28,19 +28,32 @@ impl Presence {
     #[must_use]
     pub fn new(lines: u16, sessions_max: usize) -> Self {
         let chunks = sessions_max.div_ceil(CHUNK);
-        let boards = (0..lines).map(|_| Board { chunks: (0..chunks).map(|_| OnceLock::new()).collect() }).collect();
-        Self { boards, full: AtomicUsize::new(0) }
+        let boards = (0..lines)
+            .map(|_| Board {
+                chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
+            })
+            .collect();
+        Self {
+            boards,
+            full: AtomicUsize::new(0),
+        }
     }
 
     fn cell(&self, key: SessionKey) -> Option<&AtomicU8> {
         let slot = key.slot() as usize;
         let chunk = self.boards.get(usize::from(key.line()))?.chunks.get(slot / CHUNK)?;
-        chunk.get_or_init(|| (0..CHUNK).map(|_| AtomicU8::new(0)).collect()).get(slot % CHUNK)
+        chunk
+            .get_or_init(|| (0..CHUNK).map(|_| AtomicU8::new(0)).collect())
+            .get(slot % CHUNK)
     }
 
     fn set(&self, key: SessionKey, bit: u8, on: bool) -> bool {
         let Some(cell) = self.cell(key) else { return false };
-        let before = if on { cell.fetch_or(bit, Ordering::Relaxed) } else { cell.fetch_and(!bit, Ordering::Relaxed) };
+        let before = if on {
+            cell.fetch_or(bit, Ordering::Relaxed)
+        } else {
+            cell.fetch_and(!bit, Ordering::Relaxed)
+        };
         (before & bit != 0) != on
     }
 
@@ -69,13 +82,15 @@ impl Presence {
     /// Whether the session has a connection.
     #[must_use]
     pub fn is_connected(&self, key: SessionKey) -> bool {
-        self.cell(key).is_some_and(|cell| cell.load(Ordering::Relaxed) & CONNECTED != 0)
+        self.cell(key)
+            .is_some_and(|cell| cell.load(Ordering::Relaxed) & CONNECTED != 0)
     }
 
     /// Whether the session's queue is at its bound.
     #[must_use]
     pub fn is_full(&self, key: SessionKey) -> bool {
-        self.cell(key).is_some_and(|cell| cell.load(Ordering::Relaxed) & FULL != 0)
+        self.cell(key)
+            .is_some_and(|cell| cell.load(Ordering::Relaxed) & FULL != 0)
     }
 
     /// Whether any session at all is full: the question that spares all others.
@@ -87,6 +102,9 @@ impl Presence {
 
 impl std::fmt::Debug for Presence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Presence").field("lines", &self.boards.len()).field("full", &self.full).finish()
+        f.debug_struct("Presence")
+            .field("lines", &self.boards.len())
+            .field("full", &self.full)
+            .finish()
     }
 }

@@ -58,12 +58,17 @@ pub fn carry_out(router: &mut Router, request: RouteRequest) -> Option<RouteRepl
     let session = request.session;
     let (ticket, outcomes) = match request.change {
         RouteChange::Subscribe(ticket, filters) => {
-            let outcomes =
-                filters.iter().map(|(filter, options)| router.subscribe(session, filter, *options)).collect();
+            let outcomes = filters
+                .iter()
+                .map(|(filter, options)| router.subscribe(session, filter, *options))
+                .collect();
             (ticket, RouteOutcomes::Subscribed(outcomes))
         }
         RouteChange::Unsubscribe(ticket, filters) => {
-            let outcomes = filters.iter().map(|filter| router.unsubscribe(session, filter)).collect();
+            let outcomes = filters
+                .iter()
+                .map(|filter| router.unsubscribe(session, filter))
+                .collect();
             (ticket, RouteOutcomes::Unsubscribed(outcomes))
         }
         RouteChange::RemoveSession => {

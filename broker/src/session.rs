@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use mqtt_codec::{ClientId, PacketId, Will};
 
-pub use inflight::{Delivery, Inflight};
 pub(crate) use feed::Feed;
 pub(crate) use inflight::{Acknowledged, Resend};
+pub use inflight::{Delivery, Inflight};
 pub(crate) use link::{Held, Link, Pending};
 pub(crate) use offer::Offered;
 pub use outbox::Outbox;

@@ -28,7 +28,9 @@ const MEASURED: [Measured; 8] = [
     ("publish/dropped", Counters::dropped_total),
     ("bytes/received", |counters| counters.bytes_in),
     ("bytes/sent", |counters| counters.bytes_out),
-    ("connections", |counters| counters.finished.first().copied().unwrap_or(0)),
+    ("connections", |counters| {
+        counters.finished.first().copied().unwrap_or(0)
+    }),
 ];
 
 const PERIODS: [(&str, f64); 3] = [("1min", 60.0), ("5min", 300.0), ("15min", 900.0)];
@@ -105,5 +107,8 @@ pub fn report(version: &str, now: Millis, counters: &Counters, sizes: &Sizes, lo
         }
     }
     let topic = |name: String| TopicName::new(format!("$SYS/broker/{name}")).ok();
-    states.into_iter().filter_map(|(name, value)| topic(name).map(|topic| (topic, value))).collect()
+    states
+        .into_iter()
+        .filter_map(|(name, value)| topic(name).map(|topic| (topic, value)))
+        .collect()
 }

@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Hold(u32),
     /// The overseer's hold on deliveries is over.
     Deliver,
+    /// A message in a full queue has expired.
+    Purge,
 }
 
 /// Deadlines in order. An entry that has become pointless is found out when it fires, which is cheaper than to look

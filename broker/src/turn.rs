@@ -75,6 +75,9 @@ impl Turn {
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turn").field("now", &self.now).field("counters", &self.counters).finish_non_exhaustive()
+        f.debug_struct("Turn")
+            .field("now", &self.now)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
     }
 }

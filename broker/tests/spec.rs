@@ -9,11 +9,28 @@
 )]
 
 mod spec {
+    mod accounting;
+    mod acks;
     mod alias;
+    mod connect;
+    mod disconnect;
+    mod expiry;
+    mod keep_alive;
+    mod limits;
+    mod overseer;
     mod publish;
     mod qos;
+    mod refusal;
+    mod resend;
     mod retained;
+    mod session;
+    mod shared;
     mod subscribe;
+    mod takeover;
+    mod topics;
+    mod unsubscribe;
+    mod will;
+    mod will_delay;
     mod window;
 }
 mod world;

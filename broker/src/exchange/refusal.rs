@@ -1,8 +1,6 @@
 //! Why the broker refuses a request: one list, mapped to each packet's reason codes here and nowhere else.
 
-use mqtt_codec::{
-    ConnackReason, DisconnectReason, PubackReason, PubrecReason, SubackReason, UnsubackReason,
-};
+use mqtt_codec::{ConnackReason, DisconnectReason, PubackReason, PubrecReason, SubackReason, UnsubackReason};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

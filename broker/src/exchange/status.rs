@@ -49,8 +49,14 @@ pub enum Event {
 
 impl Status {
     /// All states, in the order of the table.
-    pub const ALL: [Self; 6] =
-        [Self::Created, Self::Running, Self::Blocked, Self::Stopped, Self::Canceled, Self::Finished];
+    pub const ALL: [Self; 6] = [
+        Self::Created,
+        Self::Running,
+        Self::Blocked,
+        Self::Stopped,
+        Self::Canceled,
+        Self::Finished,
+    ];
 
     /// The state after `event`, or `None` where the event is illegal in this state.
     #[must_use]
@@ -80,5 +86,12 @@ impl Status {
 
 impl Event {
     /// All events, in the order of the table.
-    pub const ALL: [Self; 6] = [Self::Start, Self::Block, Self::Resume, Self::Stop, Self::Cancel, Self::Finish];
+    pub const ALL: [Self; 6] = [
+        Self::Start,
+        Self::Block,
+        Self::Resume,
+        Self::Stop,
+        Self::Cancel,
+        Self::Finish,
+    ];
 }

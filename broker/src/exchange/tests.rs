@@ -30,7 +30,9 @@ fn the_life_of_an_exchange_has_36_cells_and_9_of_them_are_legal() {
          Canceled: - - - - - -\n\
          Finished: - - - - - -\n"
     );
-    let cells = Status::ALL.iter().flat_map(|status| Event::ALL.iter().map(|event| status.next(*event)));
+    let cells = Status::ALL
+        .iter()
+        .flat_map(|status| Event::ALL.iter().map(|event| status.next(*event)));
     assert_eq!((cells.clone().count(), cells.flatten().count()), (36, 9));
 }
 
@@ -66,10 +68,17 @@ fn the_sending_side_of_qos_1_and_2_is_drawn_and_tested_cell_by_cell() {
 
 #[test]
 fn an_ending_carries_its_kind_and_reason() {
-    let stopped = Exchange::open(Kind::Publish).start().block().stop(Refusal::QuotaExceeded);
+    let stopped = Exchange::open(Kind::Publish)
+        .start()
+        .block()
+        .stop(Refusal::QuotaExceeded);
     assert_eq!(
         Ended::from(stopped),
-        Ended { kind: Kind::Publish, status: Status::Stopped, refusal: Some(Refusal::QuotaExceeded) }
+        Ended {
+            kind: Kind::Publish,
+            status: Status::Stopped,
+            refusal: Some(Refusal::QuotaExceeded)
+        }
     );
     let canceled = Exchange::open(Kind::Connect).cancel();
     assert_eq!(Ended::from(canceled).status, Status::Canceled);

@@ -1,7 +1,8 @@
 //! The client's answers to the broker's PUBLISH packets, and its PUBREL.
 
 use mqtt_codec::{
-    DisconnectReason, Packet, PacketId, PacketKind, Puback, Pubcomp, PubcompReason, Pubrec, Pubrel, PubrelReason, Version,
+    DisconnectReason, Packet, PacketId, PacketKind, Puback, Pubcomp, PubcompReason, Pubrec, Pubrel, PubrelReason,
+    Version,
 };
 
 use super::{ConnectionKey, Flow, Line};
@@ -20,7 +21,11 @@ impl Line {
     pub(super) fn pubrec(&mut self, connection: ConnectionKey, packet: &Pubrec) -> Flow {
         let id = packet.packet_id;
         // [MQTT-4.4.0-2] in 5.0: an error ends the conversation and is not an invitation to try again.
-        let event = if packet.reason.is_error() { DeliverEvent::PubrecError } else { DeliverEvent::Pubrec };
+        let event = if packet.reason.is_error() {
+            DeliverEvent::PubrecError
+        } else {
+            DeliverEvent::Pubrec
+        };
         match self.acknowledge(connection, id, event) {
             Acknowledged::Done => Flow::Continue,
             Acknowledged::Unfitting => self.protocol_error(connection, "PUBREC for a QoS 1 message (MQTT-4.3.2-4)"),
@@ -44,19 +49,27 @@ impl Line {
 
     pub(super) fn pubrel(&mut self, connection: ConnectionKey, packet: &Pubrel) -> Flow {
         let id = packet.packet_id;
-        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
+        let Some((session, turn)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
         let known = session.unreleased.iter().position(|(open, _)| *open == id);
         if let Some(place) = known {
             let (_, exchange) = session.unreleased.remove(place);
             turn.end(exchange.finish());
         }
-        let Some(link) = &mut session.link else { return Flow::Closed };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
         // Unknown on a resumed session: its PUBCOMP was lost with the connection before, and the client asks again.
         if known.is_some() || link.resumed || link.version != Version::V5 {
             link.write_ack(connection.slot, PacketKind::Pubcomp, id, turn);
         } else {
             let reason = PubcompReason::PacketIdentifierNotFound;
-            let packet = Packet::Pubcomp(Pubcomp { packet_id: id, reason, properties: None });
+            let packet = Packet::Pubcomp(Pubcomp {
+                packet_id: id,
+                reason,
+                properties: None,
+            });
             link.write(connection.slot, &packet, turn);
         }
         Flow::Continue
@@ -70,12 +83,20 @@ impl Line {
     }
 
     fn answer_pubrel(&mut self, connection: ConnectionKey, id: PacketId, reason: PubrelReason) -> Flow {
-        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
-        let Some(link) = &mut session.link else { return Flow::Closed };
+        let Some((session, turn)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
         if reason == PubrelReason::Success || link.version != Version::V5 {
             link.write_ack(connection.slot, PacketKind::Pubrel, id, turn);
         } else {
-            let packet = Packet::Pubrel(Pubrel { packet_id: id, reason, properties: None });
+            let packet = Packet::Pubrel(Pubrel {
+                packet_id: id,
+                reason,
+                properties: None,
+            });
             link.write(connection.slot, &packet, turn);
         }
         Flow::Continue

@@ -62,7 +62,11 @@ impl Line {
             return self.refuse(exchange.stop(refusal).into(), &connect);
         }
         // The session outlives the read buffer.
-        let client_id = if assigned { self.fresh_client_id(fresh) } else { Some(connect.client_id.detach()) };
+        let client_id = if assigned {
+            self.fresh_client_id(fresh)
+        } else {
+            Some(connect.client_id.detach())
+        };
         let Some(client_id) = client_id else {
             return self.refuse(exchange.stop(Refusal::ServerUnavailable).into(), &connect);
         };
@@ -77,7 +81,12 @@ impl Line {
     /// Takes up a CONNECT that was held.
     pub fn admit_held(&mut self, held: HeldConnect, now: Millis) -> Admission {
         self.turn.now = now;
-        let HeldConnect { exchange, connect, assigned, peer } = held;
+        let HeldConnect {
+            exchange,
+            connect,
+            assigned,
+            peer,
+        } = held;
         self.judge_connect(exchange.resume(), connect, assigned, peer)
     }
 
@@ -97,7 +106,11 @@ impl Line {
         if reason == ConnackReason::UnsupportedProtocolVersion {
             return connack_refusal(reason, violation.clause().version);
         }
-        if announced_version(first) == Some(Version::V5) { connack_refusal(reason, Version::V5) } else { BytesMut::new() }
+        if announced_version(first) == Some(Version::V5) {
+            connack_refusal(reason, Version::V5)
+        } else {
+            BytesMut::new()
+        }
     }
 
     fn judge_connect(
@@ -121,7 +134,15 @@ impl Line {
             }
             Verdict::Block(millis) => {
                 let exchange = exchange.block();
-                Admission::Held(Box::new(HeldConnect { exchange, connect, assigned, peer }), millis)
+                Admission::Held(
+                    Box::new(HeldConnect {
+                        exchange,
+                        connect,
+                        assigned,
+                        peer,
+                    }),
+                    millis,
+                )
             }
             Verdict::Stop(refusal) => self.refuse(exchange.stop(refusal).into(), &connect),
             Verdict::Cancel => {
@@ -143,9 +164,9 @@ impl Line {
         let id_fits = match connect.version {
             // 3.1 wants 1 to 23 characters; its section 3.1 asks for return code 2 otherwise.
             Version::V31 => (1..=V31_CLIENT_ID_CHARS_MAX).contains(&id.chars().count()),
-            // [MQTT-3.1.3-8] in 3.1.1: without an identifier there is nothing to resume.
-            Version::V311 => !id.is_empty() || connect.clean_start,
-            Version::V5 => true,
+            // [MQTT-3.1.3-8] in 3.1.1, and by choice in 5.0, whose [MQTT-3.1.3-6] leaves it open: without an identifier
+            // there is nothing to resume.
+            Version::V311 | Version::V5 => !id.is_empty() || connect.clean_start,
         };
         if !id_fits || id.len() > limits.client_id_bytes_max {
             return Err(Refusal::ClientIdInvalid);
@@ -161,7 +182,10 @@ impl Line {
 
     /// Whether the client's Maximum Packet Size has room for its CONNACK: [MQTT-3.1.2-24] in 5.0.
     fn can_be_told(&self, connect: &Connect, assigned: bool) -> bool {
-        let max = connect.properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize);
+        let max = connect
+            .properties
+            .packet_size_max
+            .map_or(usize::MAX, |max| max.get() as usize);
         max == usize::MAX || {
             let connack = Packet::Connack(Box::new(self.connack(connect, assigned, false)));
             connack.encoded_len(connect.version) <= max
@@ -192,11 +216,18 @@ impl Line {
         let resumed = kept.filter(|_| !connect.clean_start);
         let slot = resumed.unwrap_or_else(|| self.create_session(connect.client_id.clone()));
         self.epochs = self.epochs.wrapping_add(1);
-        let key = ConnectionKey { slot, epoch: self.epochs };
+        let key = ConnectionKey {
+            slot,
+            epoch: self.epochs,
+        };
         let link = self.new_link(connect, peer, key.epoch);
         let connack = self.connack(connect, assigned, resumed.is_some());
         let turn = &mut self.turn;
-        let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) else {
+        let Some(session) = self
+            .slots
+            .get_mut(slot as usize)
+            .and_then(|slot| slot.session.as_deref_mut())
+        else {
             return key;
         };
         session.forget_timers(turn);
@@ -223,7 +254,9 @@ impl Line {
 
     fn take_over(&mut self, slot: u32, ends: bool) {
         let Some(session) = self.session_at(slot) else { return };
-        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else { return };
+        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else {
+            return;
+        };
         if ends {
             session.expiry_secs = 0;
         }
@@ -243,7 +276,11 @@ impl Line {
             username: connect.username.as_ref().map(ToString::to_string),
             out: Outbox::default(),
             dirty: false,
-            window: if wide { client_window.min(limits.inflight_max) } else { limits.inflight_max_v3 },
+            window: if wide {
+                client_window.min(limits.inflight_max)
+            } else {
+                limits.inflight_max_v3
+            },
             packet_bytes_max: properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize),
             aliases_in: Vec::new(),
             aliases_out: Vec::new(),
@@ -265,7 +302,11 @@ impl Line {
     }
 
     fn connack(&self, connect: &Connect, assigned: bool, session_present: bool) -> Connack {
-        let mut connack = Connack { session_present, reason: ConnackReason::Success, properties: ConnackProperties::default() };
+        let mut connack = Connack {
+            session_present,
+            reason: ConnackReason::Success,
+            properties: ConnackProperties::default(),
+        };
         if connect.version != Version::V5 {
             // 3.1 has no Session Present: its byte stays reserved.
             connack.session_present &= connect.version == Version::V311;
@@ -325,7 +366,11 @@ fn connack_refusal(reason: ConnackReason, version: Version) -> BytesMut {
     let mut bytes = BytesMut::new();
     // [MQTT-3.2.2-6] in 3.1.1: where none of its return codes fits, close without a CONNACK.
     if version == Version::V5 || reason.v3_code().is_some() {
-        let connack = Connack { session_present: false, reason, properties: ConnackProperties::default() };
+        let connack = Connack {
+            session_present: false,
+            reason,
+            properties: ConnackProperties::default(),
+        };
         let encoded = Packet::Connack(Box::new(connack)).encode(version, &mut bytes);
         debug_assert!(encoded.is_ok(), "a CONNACK without properties has a fixed size");
     }

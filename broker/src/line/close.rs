@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{DisconnectReason, PublishProperties, Will};
+use mqtt_codec::{DisconnectReason, PublishProperties, QoS, Will};
 
+use super::share::Among;
 use super::{ConnectionKey, Line};
 use crate::counters::Drop;
 use crate::effect::{Cause, Closing, ClosingRecord, Effect};
@@ -30,7 +31,12 @@ impl Line {
         self.turn.now = now;
         match lost {
             Lost::Network(words) => {
-                self.close_as(connection, Cause::ConnectionLost(words), DisconnectReason::UnspecifiedError, false);
+                self.close_as(
+                    connection,
+                    Cause::ConnectionLost(words),
+                    DisconnectReason::UnspecifiedError,
+                    false,
+                );
             }
             Lost::Panic => {
                 self.turn.counters.panics += 1;
@@ -44,7 +50,9 @@ impl Line {
     pub fn drain_wills(&mut self, now: Millis) {
         self.turn.now = now;
         for slot in 0..self.slots.len() {
-            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else { continue };
+            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else {
+                continue;
+            };
             let key = session.key;
             let of_link = session.link.as_mut().and_then(|link| link.will.take());
             if let Some(will) = of_link.or_else(|| session.will.take()) {
@@ -58,7 +66,9 @@ impl Line {
     pub fn drain_connections(&mut self, now: Millis) {
         self.turn.now = now;
         for slot in 0..self.slots.len() {
-            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else { continue };
+            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else {
+                continue;
+            };
             let slot = session.key.slot();
             if let Some(epoch) = session.link.as_ref().map(|link| link.epoch) {
                 let connection = ConnectionKey { slot, epoch };
@@ -88,12 +98,16 @@ impl Line {
     /// Ends a client whose queue overflowed while it was connected.
     pub(super) fn close_slow(&mut self, slot: u32) {
         let Some(session) = self.session_at(slot) else { return };
-        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else { return };
+        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else {
+            return;
+        };
         self.close(ConnectionKey { slot, epoch }, Cause::QueueFull);
     }
 
     pub(super) fn close_as(&mut self, connection: ConnectionKey, cause: Cause, reason: DisconnectReason, speak: bool) {
-        let Some((session, turn)) = self.connected(connection) else { return };
+        let Some((session, turn)) = self.connected(connection) else {
+            return;
+        };
         let Some(mut link) = session.link.take() else { return };
         let key = session.key;
         turn.counters.connected -= 1;
@@ -111,8 +125,13 @@ impl Line {
         }
         let record = record_of(session, &link, cause, reason.code(), turn.now);
         let last_words = std::mem::take(&mut link.out);
-        turn.effects.push(Effect::Close(Box::new(Closing { connection, last_words, record })));
-        session.feeds.clear();
+        turn.effects.push(Effect::Close(Box::new(Closing {
+            connection,
+            last_words,
+            record,
+        })));
+        // What a client that is away gets of retained messages is what the session owes it: QoS 1 and 2.
+        session.feeds.retain(|feed| feed.qos != QoS::AtMostOnce);
         session.held_until = None;
         let will = link.will.take();
         if session.expiry_secs == 0 {
@@ -130,18 +149,10 @@ impl Line {
         let (key, expiry_secs) = (session.key, session.expiry_secs);
         session.left_at = now;
         let expires_at = session.expires_at();
-        let (requeued, moved) = session.give_up_shared();
         if expiry_secs != NEVER_SECS {
             self.turn.timers.set(expires_at, key, Timer::SessionExpiry);
         }
-        self.count_given_up(requeued, &moved);
-        let deliveries = moved.into_iter().map(|(delivery, _)| delivery).collect();
-        let kept = self.share_again(deliveries, key);
-        if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) {
-            for delivery in kept {
-                session.enqueue(delivery, &mut self.turn);
-            }
-        }
+        self.hand_on_shared(slot);
         match will {
             Some(will) if will.delay_secs > 0 => {
                 let Some(session) = self.session_at(slot) else { return };
@@ -154,14 +165,56 @@ impl Line {
         }
     }
 
+    /// Gives what a shared group chose this session for to members that are connected. What nobody takes stays, under
+    /// its packet id, for the client's return.
+    ///
+    /// This session is not among those that refused: a member on another line may turn out to be gone, and then the
+    /// delivery comes back.
+    fn hand_on_shared(&mut self, slot: u32) {
+        let Some(session) = self.session_at(slot) else { return };
+        let sent = session.inflight.shared();
+        let waiting = session.queue.take_shared();
+        let mut gone = Vec::new();
+        for (id, delivery) in sent {
+            if self.share_again(&delivery, Among::Connected, Vec::new()) {
+                gone.push(id);
+            }
+        }
+        let (given, kept): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|delivery| self.share_again(delivery, Among::Connected, Vec::new()));
+        let Some(session) = self
+            .slots
+            .get_mut(slot as usize)
+            .and_then(|slot| slot.session.as_deref_mut())
+        else {
+            return;
+        };
+        for id in gone {
+            if let Some(exchange) = session.inflight.abandon(id) {
+                self.turn.counters.inflight -= 1;
+                self.turn.end(exchange.cancel());
+            }
+        }
+        self.turn.counters.queued -= given.len() as u64;
+        kept.into_iter().for_each(|delivery| session.queue.push(delivery));
+        session.note_room(&mut self.turn);
+        session.plan_purge(&mut self.turn);
+    }
+
     /// Ends a session: its will goes out, its subscriptions go, what waited in it is counted or given to others.
     pub(super) fn end_session(&mut self, slot: u32) {
-        let Some(mut session) = self.free_slot(slot) else { return };
+        let Some(mut session) = self.free_slot(slot) else {
+            return;
+        };
         let key = session.key;
         session.forget_timers(&mut self.turn);
         self.turn.presence.clear(key);
         if session.routed {
-            self.turn.effects.push(Effect::Route(RouteRequest { session: key, change: RouteChange::RemoveSession }));
+            self.turn.effects.push(Effect::Route(RouteRequest {
+                session: key,
+                change: RouteChange::RemoveSession,
+            }));
         }
         let (requeued, moved) = session.give_up_shared();
         self.count_given_up(requeued, &moved);
@@ -180,9 +233,10 @@ impl Line {
         if let Some(will) = session.will.take() {
             self.publish_will(&will, key);
         }
-        let deliveries = moved.into_iter().map(|(delivery, _)| delivery).collect();
-        for _ in self.share_again(deliveries, key) {
-            self.turn.drop_message(Drop::NoMember);
+        for (delivery, _) in moved {
+            if !self.share_again(&delivery, Among::All, vec![key]) {
+                self.turn.drop_message(Drop::NoMember);
+            }
         }
     }
 
@@ -239,8 +293,14 @@ impl Session {
         let sent = self.inflight.take_shared();
         let waiting = self.queue.take_shared();
         let requeued = waiting.len();
-        let sent = sent.into_iter().map(|(delivery, exchange)| (delivery, Some(exchange.cancel().into())));
-        (requeued, sent.chain(waiting.into_iter().map(|delivery| (delivery, None))).collect())
+        let sent = sent
+            .into_iter()
+            .map(|(delivery, exchange)| (delivery, Some(exchange.cancel().into())));
+        (
+            requeued,
+            sent.chain(waiting.into_iter().map(|delivery| (delivery, None)))
+                .collect(),
+        )
     }
 }
 

@@ -11,8 +11,12 @@ use crate::turn::Turn;
 impl Line {
     /// The hold is over: the exchange resumes and is judged again.
     pub(super) fn hold_over(&mut self, connection: ConnectionKey) {
-        let Some((session, turn)) = self.connected(connection) else { return };
-        let Some(held) = session.link.as_mut().and_then(|link| link.held.take()) else { return };
+        let Some((session, turn)) = self.connected(connection) else {
+            return;
+        };
+        let Some(held) = session.link.as_mut().and_then(|link| link.held.take()) else {
+            return;
+        };
         let Held { exchange, packet } = *held;
         let exchange = exchange.resume();
         let flow = match packet {
@@ -53,10 +57,13 @@ pub(super) fn hold(
     millis: u64,
 ) -> Flow {
     if let Some(link) = &mut session.link {
-        link.held = Some(Box::new(Held { exchange: exchange.block(), packet }));
+        link.held = Some(Box::new(Held {
+            exchange: exchange.block(),
+            packet,
+        }));
         link.paused = true;
     }
-    turn.timers.set(turn.now.plus(millis), session.key, Timer::Hold(connection.epoch));
+    turn.timers
+        .set(turn.now.plus(millis), session.key, Timer::Hold(connection.epoch));
     Flow::Hold
 }
-

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mqtt_codec::{
-    DisconnectReason, Packet, PacketId, PacketKind, Puback, PubackReason, Publish, Pubrec, PubrecReason, QoS, TopicName,
-    Version,
+    DisconnectReason, Packet, PacketId, PacketKind, Puback, PubackReason, Publish, Pubrec, PubrecReason, QoS,
+    TopicName, Version,
 };
 
 use super::hold::hold;
@@ -26,7 +26,10 @@ const SYSTEM_PREFIX: &str = "$SYS/";
 impl Line {
     pub(super) fn publish(&mut self, connection: ConnectionKey, mut publish: Publish) -> Flow {
         self.turn.counters.count_publish_in(publish.qos, publish.payload.len());
-        if let Some(alias) = publish.properties.as_ref().and_then(|properties| properties.topic_alias)
+        if let Some(alias) = publish
+            .properties
+            .as_ref()
+            .and_then(|properties| properties.topic_alias)
             && let Err(flow) = self.resolve_alias(connection, &mut publish, alias.get())
         {
             return flow;
@@ -61,12 +64,14 @@ impl Line {
         };
         let key = session.key;
         let username = session.link.as_ref().and_then(|link| link.username.as_deref());
-        let request = Request { client_id: &session.client_id, username, ask: Ask::Publish(&publish) };
+        let request = Request {
+            client_id: &session.client_id,
+            username,
+            ask: Ask::Publish(&publish),
+        };
         match turn.judge(&exchange, &request) {
             Verdict::Proceed => self.proceed(connection, key, exchange, &publish),
-            Verdict::Block(millis) => {
-                hold(session, turn, connection, (exchange, Packet::Publish(publish)), millis)
-            }
+            Verdict::Block(millis) => hold(session, turn, connection, (exchange, Packet::Publish(publish)), millis),
             Verdict::Stop(refusal) => self.refuse_publish(connection, exchange, &publish, refusal),
             Verdict::Cancel => {
                 self.turn.end(exchange.cancel());
@@ -108,13 +113,21 @@ impl Line {
             QoS::AtMostOnce => Flow::Continue,
             QoS::AtLeastOnce => {
                 self.turn.end(exchange.finish());
-                let reason = if matched { PubackReason::Success } else { PubackReason::NoMatchingSubscribers };
+                let reason = if matched {
+                    PubackReason::Success
+                } else {
+                    PubackReason::NoMatchingSubscribers
+                };
                 self.answer_puback(connection, id, reason)
             }
             QoS::ExactlyOnce => {
                 // The exchange ends with PUBCOMP; its packet id stands for it until then.
                 self.note_unreleased(connection, id, exchange);
-                let reason = if matched { PubrecReason::Success } else { PubrecReason::NoMatchingSubscribers };
+                let reason = if matched {
+                    PubrecReason::Success
+                } else {
+                    PubrecReason::NoMatchingSubscribers
+                };
                 self.answer_pubrec(connection, id, reason)
             }
         }
@@ -126,7 +139,11 @@ impl Line {
         let too_long = topic.len() > limits.topic_bytes_max;
         // A topic has at most one level more than it has bytes, so that short ones need no counting.
         let too_deep = topic.len() >= limits.topic_levels_max && topic.levels().count() > limits.topic_levels_max;
-        if too_long || too_deep || topic.starts_with(SYSTEM_PREFIX) { Err(Refusal::TopicNameInvalid) } else { Ok(()) }
+        if too_long || too_deep || topic.starts_with(SYSTEM_PREFIX) {
+            Err(Refusal::TopicNameInvalid)
+        } else {
+            Ok(())
+        }
     }
 
     /// Hands a message to all who want it. Says whether anyone did.
@@ -144,7 +161,11 @@ impl Line {
         }
         if parcel.retain {
             let message = parcel.message();
-            self.turn.tables.retain(&message).map_err(|_| Refusal::QuotaExceeded)?;
+            let stored = self.turn.tables.retain(&message).map_err(|_| Refusal::QuotaExceeded);
+            // Nobody is there to be told that a will found no room; those who listen get it all the same.
+            if caution == Caution::MayRefuse {
+                stored?;
+            }
         }
         self.turn.templates.next_parcel();
         for receiver in &routes.local {
@@ -172,9 +193,12 @@ impl Line {
         if self.turn.limits.queue_full == QueueFull::Drop {
             return Ok(());
         }
-        let full = |receiver: &Receiver| receiver.qos != QoS::AtMostOnce && self.turn.presence.is_full(receiver.session);
+        let full =
+            |receiver: &Receiver| receiver.qos != QoS::AtMostOnce && self.turn.presence.is_full(receiver.session);
         let remote = routes.remote.iter().flat_map(|(_, receivers)| receivers.iter());
-        if routes.local.iter().chain(remote).any(full) { Err(Refusal::QuotaExceeded) } else { Ok(()) }
+        let no_room = routes.local.iter().chain(remote).any(full)
+            || routes.groups.iter().any(|group| self.is_group_full(parcel, group));
+        if no_room { Err(Refusal::QuotaExceeded) } else { Ok(()) }
     }
 
     /// Offers a message to one receiver on this line.
@@ -183,12 +207,16 @@ impl Line {
         let mut receiver = receiver;
         if parcel.publisher == Some(receiver.session) && receiver.no_local != NoLocal::None {
             // [MQTT-3.8.3-3] in 5.0
-            let Some(rest) = self.without_no_local(parcel, receiver) else { return };
+            let Some(rest) = self.without_no_local(parcel, receiver) else {
+                return;
+            };
             own = rest;
             receiver = &own;
         }
-        let Some(session) =
-            self.slots.get_mut(receiver.session.slot() as usize).and_then(|slot| slot.session.as_deref_mut())
+        let Some(session) = self
+            .slots
+            .get_mut(receiver.session.slot() as usize)
+            .and_then(|slot| slot.session.as_deref_mut())
         else {
             self.turn.drop_message(Drop::SessionEnded);
             return;
@@ -206,16 +234,17 @@ impl Line {
             return None;
         }
         let mut found = crate::router::Matches::default();
-        self.turn.tables.find_for_publisher(parcel.topic, receiver.session, &mut found);
+        self.turn
+            .tables
+            .find_for_publisher(parcel.topic, receiver.session, &mut found);
         found.receivers.into_iter().find(|own| own.session == receiver.session)
     }
 
     /// Publishes a message of the broker's own making: wills and its state.
     pub fn publish_own(&mut self, message: &Arc<Message>) {
         let mut parcel = Parcel::of(message);
-        if self.route(&mut parcel, Caution::Always).is_err() {
-            self.turn.drop_message(Drop::QueueFull);
-        }
+        let routed = self.route(&mut parcel, Caution::Always);
+        debug_assert!(routed.is_ok(), "what may not be refused is not refused");
     }
 
     fn refuse_publish(
@@ -230,7 +259,9 @@ impl Line {
             // QoS 0 has no answer to give; the refusal is counted.
             return Flow::Continue;
         };
-        let Some((session, _)) = self.connected(connection) else { return Flow::Closed };
+        let Some((session, _)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
         if session.link.as_ref().is_none_or(|link| link.version != Version::V5) {
             // [MQTT-3.3.5-2] in 3.1.1 leaves a positive acknowledgement or the end of the connection. An
             // acknowledgement would be a promise that is not kept.
@@ -243,24 +274,40 @@ impl Line {
     }
 
     fn answer_puback(&mut self, connection: ConnectionKey, id: PacketId, reason: PubackReason) -> Flow {
-        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
-        let Some(link) = &mut session.link else { return Flow::Closed };
+        let Some((session, turn)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
         if reason == PubackReason::Success || link.version != Version::V5 {
             link.write_ack(connection.slot, PacketKind::Puback, id, turn);
         } else {
-            let packet = Packet::Puback(Puback { packet_id: id, reason, properties: None });
+            let packet = Packet::Puback(Puback {
+                packet_id: id,
+                reason,
+                properties: None,
+            });
             link.write(connection.slot, &packet, turn);
         }
         Flow::Continue
     }
 
     pub(super) fn answer_pubrec(&mut self, connection: ConnectionKey, id: PacketId, reason: PubrecReason) -> Flow {
-        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
-        let Some(link) = &mut session.link else { return Flow::Closed };
+        let Some((session, turn)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
         if reason == PubrecReason::Success || link.version != Version::V5 {
             link.write_ack(connection.slot, PacketKind::Pubrec, id, turn);
         } else {
-            let packet = Packet::Pubrec(Pubrec { packet_id: id, reason, properties: None });
+            let packet = Packet::Pubrec(Pubrec {
+                packet_id: id,
+                reason,
+                properties: None,
+            });
             link.write(connection.slot, &packet, turn);
         }
         Flow::Continue
@@ -272,8 +319,12 @@ impl Line {
             let what = "topic alias above Topic Alias Maximum (MQTT-3.3.2-9)";
             return Err(self.violation(connection, DisconnectReason::TopicAliasInvalid, what));
         }
-        let Some((session, _)) = self.connected(connection) else { return Err(Flow::Closed) };
-        let Some(link) = &mut session.link else { return Err(Flow::Closed) };
+        let Some((session, _)) = self.connected(connection) else {
+            return Err(Flow::Closed);
+        };
+        let Some(link) = &mut session.link else {
+            return Err(Flow::Closed);
+        };
         let place = usize::from(alias) - 1;
         if link.aliases_in.len() <= place {
             link.aliases_in.resize(place + 1, None);
@@ -294,7 +345,9 @@ impl Line {
     }
 
     fn expect_pubrel(&mut self, connection: ConnectionKey, id: PacketId) -> Replay {
-        let Some((session, turn)) = self.connected(connection) else { return Replay::TooMany };
+        let Some((session, turn)) = self.connected(connection) else {
+            return Replay::TooMany;
+        };
         if session.unreleased.iter().any(|(known, _)| *known == id) {
             Replay::Again
         } else if session.unreleased.len() >= usize::from(turn.limits.receive_window()) {

@@ -15,8 +15,12 @@ impl Line {
         self.turn.now = now;
         self.turn.counters.packets_in += 1;
         let kind = packet.kind();
-        let Some((session, _)) = self.connected(connection) else { return Flow::Closed };
-        let Some(link) = &mut session.link else { return Flow::Closed };
+        let Some((session, _)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
         link.heard_at = now;
         link.packets_in += 1;
         link.trail.received(kind);
@@ -26,12 +30,18 @@ impl Line {
         }
         let flow = self.dispatch(connection, packet);
         self.settle();
-        if flow == Flow::Continue { self.pause_if_backlogged(connection) } else { flow }
+        if flow == Flow::Continue {
+            self.pause_if_backlogged(connection)
+        } else {
+            flow
+        }
     }
 
     /// A client that does not read its answers is not read either.
     fn pause_if_backlogged(&mut self, connection: ConnectionKey) -> Flow {
-        let Some((session, turn)) = self.connected(connection) else { return Flow::Closed };
+        let Some((session, turn)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
         match &mut session.link {
             Some(link) if link.is_backlogged(turn) => {
                 link.paused = true;
@@ -56,7 +66,10 @@ impl Line {
             // [MQTT-4.12.0-7] in 5.0: no method was agreed on, because none is offered.
             Packet::Auth(_) => self.protocol_error(connection, "AUTH without an authentication method (MQTT-4.12.0-7)"),
             Packet::Connect(_) | Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
-                self.protocol_error(connection, "a packet that a connected client does not send (MQTT-3.1.0-2)")
+                self.protocol_error(
+                    connection,
+                    "a packet that a connected client does not send (MQTT-3.1.0-2)",
+                )
             }
         }
     }
@@ -93,11 +106,18 @@ impl Line {
 
     fn disconnect(&mut self, connection: ConnectionKey, packet: &Disconnect) -> Flow {
         let expiry_max = self.turn.limits.expiry_secs_max;
-        let Some((session, _)) = self.connected(connection) else { return Flow::Closed };
-        let Some(link) = &mut session.link else { return Flow::Closed };
+        let Some((session, _)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
         if let Some(secs) = packet.session_expiry_secs {
             if secs > 0 && link.expiry_was_zero {
-                return self.protocol_error(connection, "DISCONNECT raises a session expiry of 0 (section 3.14.2.2.2)");
+                return self.protocol_error(
+                    connection,
+                    "DISCONNECT raises a session expiry of 0 (section 3.14.2.2.2)",
+                );
             }
             session.expiry_secs = secs.min(expiry_max);
         }
@@ -158,7 +178,10 @@ impl Link {
         let held = self.held.is_some() || self.pending.len() >= turn.limits.route_requests_max;
         if self.paused && !held && !self.is_backlogged(turn) {
             self.paused = false;
-            turn.effects.push(Effect::Resume(ConnectionKey { slot, epoch: self.epoch }));
+            turn.effects.push(Effect::Resume(ConnectionKey {
+                slot,
+                epoch: self.epoch,
+            }));
         }
     }
 }

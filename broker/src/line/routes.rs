@@ -29,14 +29,21 @@ impl Routes {
 
     fn new(version: u64, matches: &mut Matches, here: u16) -> Self {
         let groups = std::mem::take(&mut matches.groups);
-        let (local, mut far): (Vec<_>, Vec<_>) =
-            matches.receivers.drain(..).partition(|receiver| receiver.session.line() == here);
+        let (local, mut far): (Vec<_>, Vec<_>) = matches
+            .receivers
+            .drain(..)
+            .partition(|receiver| receiver.session.line() == here);
         far.sort_by_key(|receiver| receiver.session.line());
         let remote = far
             .chunk_by(|a, b| a.session.line() == b.session.line())
             .filter_map(|chunk| chunk.first().map(|first| (first.session.line(), Arc::from(chunk))))
             .collect();
-        Self { version, local, remote, groups }
+        Self {
+            version,
+            local,
+            remote,
+            groups,
+        }
     }
 }
 

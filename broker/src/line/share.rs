@@ -23,7 +23,9 @@ impl Rotation {
     const GROUPS_MAX: usize = 65_536;
 
     pub(super) fn new(hasher: foldhash::fast::FixedState) -> Self {
-        Self { turns: HashMap::with_hasher(hasher) }
+        Self {
+            turns: HashMap::with_hasher(hasher),
+        }
     }
 
     fn next(&mut self, key: &Arc<ShareKey>) -> usize {
@@ -40,23 +42,47 @@ impl Rotation {
 }
 
 impl Line {
-    /// Gives a message to one member of a group; `not` is one that has just shown that it cannot take it.
-    pub(super) fn share(&mut self, parcel: &mut Parcel<'_>, group: &Group, not: Option<SessionKey>) {
-        let members = &group.members;
-        let start = self.rotation.next(&group.key);
-        // A connected member first; one that is away only if nobody else is there, and only for what it can keep.
-        for connected in [true, false] {
+    /// Gives a message to one member of a group.
+    pub(super) fn share(&mut self, parcel: &mut Parcel<'_>, group: &Group) {
+        if !self.share_among(parcel, &group.key, &group.members, Among::All, &mut Vec::new()) {
+            self.turn.drop_message(Drop::NoMember);
+        }
+    }
+
+    /// Whether it is full queues alone that keep every member from taking the message.
+    pub(super) fn is_group_full(&self, parcel: &Parcel<'_>, group: &Group) -> bool {
+        let full = |member: &Receiver| member.qos != QoS::AtMostOnce && self.turn.presence.is_full(member.session);
+        let able = |member: &Receiver| self.is_able(parcel, member, true) || self.is_able(parcel, member, false);
+        group.members.iter().any(full) && !group.members.iter().any(able)
+    }
+
+    /// Asks the members by turns, those with a connection first; one that is away only if nobody else takes the
+    /// message, and only for what it can keep. Those in `refused` are not asked; others who refuse join them, so that
+    /// this ends on whatever lines the members are.
+    fn share_among(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        key: &Arc<ShareKey>,
+        members: &[Receiver],
+        among: Among,
+        refused: &mut Vec<SessionKey>,
+    ) -> bool {
+        let start = self.rotation.next(key);
+        for connected in among.rounds() {
             for place in 0..members.len() {
-                let Some(member) = members.get((start.wrapping_add(place)) % members.len()) else { continue };
-                if Some(member.session) != not
-                    && self.is_able(parcel, member, connected)
-                    && self.share_with(parcel, member, &group.key)
-                {
-                    return;
+                let Some(member) = members.get((start.wrapping_add(place)) % members.len()) else {
+                    continue;
+                };
+                if refused.contains(&member.session) || !self.is_able(parcel, member, *connected) {
+                    continue;
                 }
+                if self.share_with(parcel, member, key, refused) {
+                    return true;
+                }
+                refused.push(member.session);
             }
         }
-        self.turn.drop_message(Drop::NoMember);
+        false
     }
 
     fn is_able(&self, parcel: &Parcel<'_>, member: &Receiver, connected: bool) -> bool {
@@ -69,42 +95,59 @@ impl Line {
 
     /// Offers the message to one member; says whether it took it. A member on another line is taken at its word: if it
     /// cannot take the message after all, that line chooses again.
-    fn share_with(&mut self, parcel: &mut Parcel<'_>, member: &Receiver, key: &Arc<ShareKey>) -> bool {
+    fn share_with(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        member: &Receiver,
+        key: &Arc<ShareKey>,
+        refused: &[SessionKey],
+    ) -> bool {
         if member.session.line() != self.index {
             let message = parcel.message();
             if let Some(forwards) = self.forwards.get_mut(usize::from(member.session.line())) {
-                forwards.push(Forward { message, receivers: Arc::from([member.clone()]), via: Some(Arc::clone(key)) });
+                let receivers = Arc::from([member.clone()]);
+                forwards.push(Forward {
+                    message,
+                    receivers,
+                    via: Some(Arc::clone(key)),
+                    refused: refused.to_vec(),
+                });
             }
             return true;
         }
-        let Some(session) =
-            self.slots.get_mut(member.session.slot() as usize).and_then(|slot| slot.session.as_deref_mut())
+        let Some(session) = self
+            .slots
+            .get_mut(member.session.slot() as usize)
+            .and_then(|slot| slot.session.as_deref_mut())
         else {
             return false;
         };
-        session.key == member.session
-            && session.offer(parcel, member, Some(key), &mut self.turn) == Offered::Taken
+        session.key == member.session && session.offer(parcel, member, Some(key), &mut self.turn) == Offered::Taken
     }
 
-    /// Finds another member for deliveries of a session that left or cannot take them.
-    ///
-    /// Returns those that nobody else could take at this moment.
-    pub(super) fn share_again(&mut self, deliveries: Vec<Delivery>, not: SessionKey) -> Vec<Delivery> {
-        let mut kept = Vec::new();
-        for delivery in deliveries {
-            let Some(key) = delivery.via.clone() else { continue };
-            let members: Vec<Receiver> =
-                self.turn.tables.group(&key).into_iter().filter(|member| member.session != not).collect();
-            let mut parcel = Parcel::of(&delivery.message);
-            self.turn.templates.next_parcel();
-            let start = self.rotation.next(&key);
-            let taken = (0..members.len())
-                .filter_map(|place| members.get((start.wrapping_add(place)) % members.len()))
-                .any(|member| self.is_able(&parcel, member, true) && self.share_with(&mut parcel, member, &key));
-            if !taken {
-                kept.push(delivery);
-            }
+    /// Finds another member for a delivery of a session that left or cannot take it; says whether one took it.
+    pub(super) fn share_again(&mut self, delivery: &Delivery, among: Among, mut refused: Vec<SessionKey>) -> bool {
+        let Some(key) = &delivery.via else { return false };
+        let members = self.turn.tables.group(key);
+        self.turn.templates.next_parcel();
+        self.share_among(&mut Parcel::of(&delivery.message), key, &members, among, &mut refused)
+    }
+}
+
+/// Which members are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Among {
+    /// Those that are connected.
+    Connected,
+    /// All, those that are away last.
+    All,
+}
+
+impl Among {
+    const fn rounds(self) -> &'static [bool] {
+        match self {
+            Self::Connected => &[true],
+            Self::All => &[true, false],
         }
-        kept
     }
 }

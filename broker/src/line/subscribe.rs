@@ -1,8 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE: judged here, carried out by the router, acknowledged when in force on every line.
 
 use mqtt_codec::{
-    AckProperties, Packet, PacketId, RetainHandling, Suback, SubackReason, Subscribe, SubscribeFilter, SubscriptionId, Unsuback,
-    UnsubackReason, Unsubscribe,
+    AckProperties, Packet, PacketId, RetainHandling, Suback, SubackReason, Subscribe, SubscribeFilter, SubscriptionId,
+    TopicFilter, Unsuback, UnsubackReason, Unsubscribe,
 };
 
 use super::hold::hold;
@@ -33,7 +33,11 @@ impl Line {
             return Flow::Closed;
         };
         let username = session.link.as_ref().and_then(|link| link.username.as_deref());
-        let request = Request { client_id: &session.client_id, username, ask: Ask::Subscribe(&packet) };
+        let request = Request {
+            client_id: &session.client_id,
+            username,
+            ask: Ask::Subscribe(&packet),
+        };
         match turn.judge(&exchange, &request) {
             Verdict::Proceed => {}
             Verdict::Block(millis) => {
@@ -49,9 +53,12 @@ impl Line {
                 return Flow::Continue;
             }
         }
-        let refused: Vec<Option<Refusal>> =
-            packet.filters.iter().map(|wanted| check_filter(wanted, turn)).collect();
-        let wanted = packet.filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
+        let refused: Vec<Option<Refusal>> = packet.filters.iter().map(|wanted| check_filter(wanted, turn)).collect();
+        let wanted = packet
+            .filters
+            .iter()
+            .zip(&refused)
+            .filter(|(_, refused)| refused.is_none());
         let changes = wanted
             .map(|(filter, _)| (filter.filter.detach(), options_of(filter, packet.subscription_id)))
             .collect();
@@ -59,10 +66,14 @@ impl Line {
             exchange: exchange.block(),
             packet_id: packet.packet_id,
             filters: packet.filters.into_iter().map(detach).collect(),
+            unsubscribed: Vec::new(),
             subscription_id: packet.subscription_id,
             refused,
         };
-        let ticket = Ticket { connection, packet_id: pending.packet_id };
+        let ticket = Ticket {
+            connection,
+            packet_id: pending.packet_id,
+        };
         session.routed = true;
         request_route(session, turn, pending, RouteChange::Subscribe(ticket, changes))
     }
@@ -84,11 +95,21 @@ impl Line {
             return Flow::Closed;
         };
         let username = session.link.as_ref().and_then(|link| link.username.as_deref());
-        let request = Request { client_id: &session.client_id, username, ask: Ask::Unsubscribe(&packet) };
+        let request = Request {
+            client_id: &session.client_id,
+            username,
+            ask: Ask::Unsubscribe(&packet),
+        };
         match turn.judge(&exchange, &request) {
             Verdict::Proceed => {}
             Verdict::Block(millis) => {
-                return hold(session, turn, connection, (exchange, Packet::Unsubscribe(packet)), millis);
+                return hold(
+                    session,
+                    turn,
+                    connection,
+                    (exchange, Packet::Unsubscribe(packet)),
+                    millis,
+                );
             }
             Verdict::Stop(refusal) => {
                 turn.end(exchange.stop(refusal));
@@ -100,15 +121,19 @@ impl Line {
                 return Flow::Continue;
             }
         }
-        let filters = packet.filters.iter().map(|filter| filter.detach()).collect();
+        let filters: Vec<TopicFilter> = packet.filters.iter().map(TopicFilter::detach).collect();
         let pending = Pending {
             exchange: exchange.block(),
             packet_id: packet.packet_id,
             filters: Vec::new(),
+            unsubscribed: filters.clone(),
             subscription_id: None,
             refused: Vec::new(),
         };
-        let ticket = Ticket { connection, packet_id: pending.packet_id };
+        let ticket = Ticket {
+            connection,
+            packet_id: pending.packet_id,
+        };
         request_route(session, turn, pending, RouteChange::Unsubscribe(ticket, filters))
     }
 
@@ -117,9 +142,15 @@ impl Line {
         self.turn.now = now;
         let connection = reply.ticket.connection;
         // The client may be gone; its exchange was canceled then.
-        let Some((session, turn)) = self.connected(connection) else { return };
+        let Some((session, turn)) = self.connected(connection) else {
+            return;
+        };
         let Some(link) = &mut session.link else { return };
-        let Some(place) = link.pending.iter().position(|pending| pending.packet_id == reply.ticket.packet_id) else {
+        let Some(place) = link
+            .pending
+            .iter()
+            .position(|pending| pending.packet_id == reply.ticket.packet_id)
+        else {
             return;
         };
         let pending = link.pending.remove(place);
@@ -128,15 +159,28 @@ impl Line {
         turn.end(pending.exchange.resume().finish());
         let flow = match reply.outcomes {
             RouteOutcomes::Subscribed(outcomes) => {
-                let (reasons, feeds) = outcome_of(pending.filters, pending.subscription_id, &pending.refused, &outcomes);
+                let (reasons, feeds) =
+                    outcome_of(pending.filters, pending.subscription_id, &pending.refused, &outcomes);
                 let flow = write_suback(session, connection, id, reasons, turn);
+                // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
+                session
+                    .feeds
+                    .retain(|feed| feeds.iter().all(|latest| latest.filter != feed.filter));
                 session.feeds.extend(feeds);
                 session.pump(turn);
                 flow
             }
             RouteOutcomes::Unsubscribed(existed) => {
+                // [MQTT-3.10.4-2] in 5.0: retained messages that have not been taken up stay where they are.
+                session
+                    .feeds
+                    .retain(|feed| !pending.unsubscribed.contains(&feed.filter));
                 let reason = |existed: bool| {
-                    if existed { UnsubackReason::Success } else { UnsubackReason::NoSubscriptionExisted }
+                    if existed {
+                        UnsubackReason::Success
+                    } else {
+                        UnsubackReason::NoSubscriptionExisted
+                    }
                 };
                 write_unsuback(session, connection, id, existed.into_iter().map(reason).collect(), turn)
             }
@@ -156,7 +200,10 @@ fn options_of(wanted: &SubscribeFilter, id: Option<SubscriptionId>) -> Subscript
 }
 
 fn detach(wanted: SubscribeFilter) -> SubscribeFilter {
-    SubscribeFilter { filter: wanted.filter.detach(), ..wanted }
+    SubscribeFilter {
+        filter: wanted.filter.detach(),
+        ..wanted
+    }
 }
 
 fn check_filter(wanted: &SubscribeFilter, turn: &Turn) -> Option<Refusal> {
@@ -176,13 +223,19 @@ fn outcome_of(
     for (wanted, refused) in filters.into_iter().zip(refused) {
         let outcome = match refused {
             Some(refusal) => Err(*refusal),
-            None => outcomes.next().map_or(Err(Refusal::Unspecified), |outcome| outcome.map_err(refusal_of)),
+            None => outcomes
+                .next()
+                .map_or(Err(Refusal::Unspecified), |outcome| outcome.map_err(refusal_of)),
         };
         match outcome {
             Ok(existed) => {
                 reasons.push(SubackReason::granted(wanted.qos));
                 if wants_retained(&wanted, existed) {
-                    feeds.push(Feed::new(wanted.filter, wanted.qos, id.map_or(SubscriptionIds::None, SubscriptionIds::One)));
+                    feeds.push(Feed::new(
+                        wanted.filter,
+                        wanted.qos,
+                        id.map_or(SubscriptionIds::None, SubscriptionIds::One),
+                    ));
                 }
             }
             Err(refusal) => reasons.push(refusal.suback()),
@@ -210,8 +263,13 @@ fn wants_retained(wanted: &SubscribeFilter, existed: bool) -> bool {
 
 fn request_route(session: &mut Session, turn: &mut Turn, pending: Pending, change: RouteChange) -> Flow {
     let max = turn.limits.route_requests_max;
-    turn.effects.push(Effect::Route(RouteRequest { session: session.key, change }));
-    let Some(link) = &mut session.link else { return Flow::Closed };
+    turn.effects.push(Effect::Route(RouteRequest {
+        session: session.key,
+        change,
+    }));
+    let Some(link) = &mut session.link else {
+        return Flow::Closed;
+    };
     link.pending.push(pending);
     if link.pending.len() >= max {
         link.paused = true;
@@ -227,7 +285,11 @@ fn write_suback(
     reasons: Vec<SubackReason>,
     turn: &mut Turn,
 ) -> Flow {
-    let packet = Packet::Suback(Suback { packet_id, properties: AckProperties::default(), reasons });
+    let packet = Packet::Suback(Suback {
+        packet_id,
+        properties: AckProperties::default(),
+        reasons,
+    });
     write_answer(session.link.as_deref_mut(), connection, &packet, turn)
 }
 
@@ -238,7 +300,11 @@ fn write_unsuback(
     reasons: Vec<UnsubackReason>,
     turn: &mut Turn,
 ) -> Flow {
-    let packet = Packet::Unsuback(Unsuback { packet_id, properties: AckProperties::default(), reasons });
+    let packet = Packet::Unsuback(Unsuback {
+        packet_id,
+        properties: AckProperties::default(),
+        reasons,
+    });
     write_answer(session.link.as_deref_mut(), connection, &packet, turn)
 }
 

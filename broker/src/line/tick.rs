@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use mqtt_codec::{QoS, TopicName};
 
+use super::share::Among;
 use super::{ConnectionKey, Line};
 use crate::counters::Drop;
 use crate::effect::{Cause, Forward};
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
-use crate::router::Receiver;
+use crate::router::{Receiver, ShareKey};
 use crate::session::{Delivery, Offered, Parcel};
 use crate::timers::Timer;
 
@@ -34,6 +35,7 @@ impl Line {
                 Timer::Will => self.check_will(key),
                 Timer::Hold(epoch) => self.hold_over(ConnectionKey { slot, epoch }),
                 Timer::Deliver => self.deliver_held(slot),
+                Timer::Purge => self.purge(slot),
             }
         }
         self.settle();
@@ -50,7 +52,11 @@ impl Line {
         self.turn.now = now;
         let feeding = std::mem::take(&mut self.turn.feeding);
         for slot in feeding {
-            if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) {
+            if let Some(session) = self
+                .slots
+                .get_mut(slot as usize)
+                .and_then(|slot| slot.session.as_deref_mut())
+            {
                 session.pump(&mut self.turn);
             }
         }
@@ -64,9 +70,16 @@ impl Line {
             let mut parcel = Parcel::of(&forward.message);
             self.turn.templates.next_parcel();
             match &forward.via {
-                None => forward.receivers.iter().for_each(|receiver| self.hand_over(&mut parcel, receiver)),
+                None => forward
+                    .receivers
+                    .iter()
+                    .for_each(|receiver| self.hand_over(&mut parcel, receiver)),
                 Some(key) => {
-                    forward.receivers.iter().for_each(|member| self.deliver_shared(&mut parcel, member, key));
+                    let refused = &forward.refused;
+                    forward
+                        .receivers
+                        .iter()
+                        .for_each(|member| self.deliver_shared(&mut parcel, member, key, refused));
                 }
             }
         }
@@ -74,9 +87,17 @@ impl Line {
     }
 
     /// The other line chose this member; if it cannot take the message after all, another is chosen here.
-    fn deliver_shared(&mut self, parcel: &mut Parcel<'_>, member: &Receiver, key: &Arc<crate::router::ShareKey>) {
-        let session =
-            self.slots.get_mut(member.session.slot() as usize).and_then(|slot| slot.session.as_deref_mut());
+    fn deliver_shared(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        member: &Receiver,
+        key: &Arc<ShareKey>,
+        refused: &[SessionKey],
+    ) {
+        let session = self
+            .slots
+            .get_mut(member.session.slot() as usize)
+            .and_then(|slot| slot.session.as_deref_mut());
         if let Some(session) = session
             && session.key == member.session
             && session.offer(parcel, member, Some(key), &mut self.turn) == Offered::Taken
@@ -90,7 +111,8 @@ impl Line {
             ids: member.ids.clone(),
             via: Some(Arc::clone(key)),
         };
-        for _ in self.share_again(vec![delivery], member.session) {
+        let refused = [refused, &[member.session]].concat();
+        if !self.share_again(&delivery, Among::All, refused) {
             self.turn.drop_message(Drop::NoMember);
         }
     }
@@ -114,13 +136,22 @@ impl Line {
     /// [MQTT-3.1.2-22] in 5.0, [MQTT-3.1.2-24] in 3.1.1. The timer looks once per period instead of being moved with
     /// every packet.
     fn check_keep_alive(&mut self, key: SessionKey, epoch: u32) {
-        let connection = ConnectionKey { slot: key.slot(), epoch };
-        let Some((session, turn)) = self.connected(connection) else { return };
+        let connection = ConnectionKey {
+            slot: key.slot(),
+            epoch,
+        };
+        let Some((session, turn)) = self.connected(connection) else {
+            return;
+        };
         let Some(link) = &mut session.link else { return };
         let deadline = link.heard_at.plus(link.silence_millis_max);
         // A connection that the broker itself keeps from speaking is not silent.
         if deadline > turn.now || link.paused {
-            link.looks_at = if link.paused { turn.now.plus(link.silence_millis_max) } else { deadline };
+            link.looks_at = if link.paused {
+                turn.now.plus(link.silence_millis_max)
+            } else {
+                deadline
+            };
             turn.timers.set(link.looks_at, key, Timer::KeepAlive(epoch));
             return;
         }
@@ -130,7 +161,9 @@ impl Line {
     /// [MQTT-4.1.0-2] in 5.0
     fn check_expiry(&mut self, key: SessionKey) {
         let now = self.turn.now;
-        let Some(session) = self.session_at(key.slot()) else { return };
+        let Some(session) = self.session_at(key.slot()) else {
+            return;
+        };
         if session.link.is_none() && session.expires_at() <= now {
             self.turn.counters.sessions_expired += 1;
             self.end_session(key.slot());
@@ -139,7 +172,9 @@ impl Line {
 
     fn check_will(&mut self, key: SessionKey) {
         let now = self.turn.now;
-        let Some(session) = self.session_at(key.slot()) else { return };
+        let Some(session) = self.session_at(key.slot()) else {
+            return;
+        };
         if session.link.is_none()
             && session.will_due_at() <= now
             && let Some(will) = session.will.take()
@@ -148,8 +183,25 @@ impl Line {
         }
     }
 
+    /// [MQTT-3.3.2-5] in 5.0. What expires in a full queue makes room that publishers wait for.
+    fn purge(&mut self, slot: u32) {
+        if let Some(session) = self
+            .slots
+            .get_mut(slot as usize)
+            .and_then(|slot| slot.session.as_deref_mut())
+        {
+            session.drop_expired(&mut self.turn);
+            session.note_room(&mut self.turn);
+            session.plan_purge(&mut self.turn);
+        }
+    }
+
     fn deliver_held(&mut self, slot: u32) {
-        if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut()) {
+        if let Some(session) = self
+            .slots
+            .get_mut(slot as usize)
+            .and_then(|slot| slot.session.as_deref_mut())
+        {
             session.held_until = None;
             session.pump(&mut self.turn);
         }

@@ -36,7 +36,14 @@ pub(crate) enum Fed {
 
 impl Feed {
     pub(crate) fn new(filter: TopicFilter, qos: QoS, ids: SubscriptionIds) -> Self {
-        Self { filter, qos, ids, cursor: None, ready: VecDeque::new(), walked: false }
+        Self {
+            filter,
+            qos,
+            ids,
+            cursor: None,
+            ready: VecDeque::new(),
+            walked: false,
+        }
     }
 
     /// The next message, looking at a bounded number of entries.

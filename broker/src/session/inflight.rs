@@ -75,7 +75,13 @@ pub struct Inflight {
 
 impl Default for Inflight {
     fn default() -> Self {
-        Self { ring: VecDeque::new(), first: FIRST_PACKET_ID, open: 0, quota_used: 0, resend_at: 0 }
+        Self {
+            ring: VecDeque::new(),
+            first: FIRST_PACKET_ID,
+            open: 0,
+            quota_used: 0,
+            resend_at: 0,
+        }
     }
 }
 
@@ -109,7 +115,12 @@ impl Inflight {
             QoS::ExactlyOnce => DeliverStep::AwaitPubrec,
         };
         let id = self.id_at(self.ring.len());
-        self.ring.push_back(Some(Entry { delivery: Some(delivery), exchange, step, counted: true }));
+        self.ring.push_back(Some(Entry {
+            delivery: Some(delivery),
+            exchange,
+            step,
+            counted: true,
+        }));
         self.resend_at = self.ring.len();
         self.open += 1;
         self.quota_used += 1;
@@ -202,7 +213,12 @@ impl Inflight {
                 entry.step == DeliverStep::AwaitPuback && entry.delivery.as_ref().is_some_and(|d| d.via.is_some())
             });
             if movable
-                && let Some(Entry { delivery: Some(delivery), exchange, counted, .. }) = slot.take()
+                && let Some(Entry {
+                    delivery: Some(delivery),
+                    exchange,
+                    counted,
+                    ..
+                }) = slot.take()
             {
                 self.quota_used -= u16::from(counted);
                 self.open -= 1;
@@ -211,6 +227,16 @@ impl Inflight {
         }
         self.drop_ended();
         taken
+    }
+
+    /// What [`Inflight::take_shared`] would take, left where it is.
+    pub(crate) fn shared(&self) -> Vec<(PacketId, Delivery)> {
+        let movable = |(place, entry): (usize, &Option<Entry>)| {
+            let entry = entry.as_ref().filter(|entry| entry.step == DeliverStep::AwaitPuback)?;
+            let delivery = entry.delivery.as_ref().filter(|delivery| delivery.via.is_some())?;
+            Some((self.id_at(place), delivery.clone()))
+        };
+        self.ring.iter().enumerate().filter_map(movable).collect()
     }
 
     /// Takes all conversations out, for a session that ends.
@@ -230,11 +256,18 @@ impl Inflight {
     /// Distance of `id` from the oldest open id, around the id space of 1 to 65,535.
     fn place_of(&self, id: PacketId) -> usize {
         let (id, first) = (usize::from(id.get()), usize::from(self.first.get()));
-        if id >= first { id - first } else { id + PACKET_IDS - first }
+        if id >= first {
+            id - first
+        } else {
+            id + PACKET_IDS - first
+        }
     }
 
     fn id_at(&self, place: usize) -> PacketId {
         let number = (usize::from(self.first.get()) - 1 + place) % PACKET_IDS + 1;
-        u16::try_from(number).ok().and_then(PacketId::new).unwrap_or(FIRST_PACKET_ID)
+        u16::try_from(number)
+            .ok()
+            .and_then(PacketId::new)
+            .unwrap_or(FIRST_PACKET_ID)
     }
 }

@@ -1,6 +1,6 @@
 //! A session's connection: what is true of it only while it lasts.
 
-use mqtt_codec::{Packet, PacketId, SubscribeFilter, TopicName, Version, Will};
+use mqtt_codec::{Packet, PacketId, SubscribeFilter, TopicFilter, TopicName, Version, Will};
 
 use super::{Outbox, Trail};
 use crate::exchange::{Exchange, phase};
@@ -56,6 +56,8 @@ pub(crate) struct Pending {
     pub(crate) packet_id: PacketId,
     /// What was asked; empty for UNSUBSCRIBE.
     pub(crate) filters: Vec<SubscribeFilter>,
+    /// What an UNSUBSCRIBE named; empty for SUBSCRIBE.
+    pub(crate) unsubscribed: Vec<TopicFilter>,
     pub(crate) subscription_id: Option<mqtt_codec::SubscriptionId>,
     /// What was refused before the router was asked, by place.
     pub(crate) refused: Vec<Option<crate::exchange::Refusal>>,

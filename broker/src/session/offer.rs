@@ -53,8 +53,13 @@ impl Session {
         let offered = if qos == QoS::AtMostOnce {
             self.offer_unacknowledged(parcel, receiver, retain, turn)
         } else {
-            let delivery =
-                Delivery { message: parcel.message(), qos, retain, ids: receiver.ids.clone(), via: via.cloned() };
+            let delivery = Delivery {
+                message: parcel.message(),
+                qos,
+                retain,
+                ids: receiver.ids.clone(),
+                via: via.cloned(),
+            };
             self.offer_acknowledged(parcel, delivery, turn)
         };
         if let Offered::Dropped(reason) = offered
@@ -72,7 +77,9 @@ impl Session {
         retain: bool,
         turn: &mut Turn,
     ) -> Offered {
-        let Some(link) = &mut self.link else { return Offered::Dropped(Drop::Away) };
+        let Some(link) = &mut self.link else {
+            return Offered::Dropped(Drop::Away);
+        };
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
             exchange = match judge_delivery(&self.client_id, link, exchange, &parcel.message(), turn) {
@@ -82,7 +89,14 @@ impl Session {
             };
         }
         let ids = &receiver.ids;
-        let terms = Terms { qos: QoS::AtMostOnce, retain, ids, packet_id: None, dup: false, paced: false };
+        let terms = Terms {
+            qos: QoS::AtMostOnce,
+            retain,
+            ids,
+            packet_id: None,
+            dup: false,
+            paced: false,
+        };
         match link.write_publish(self.key.slot(), parcel, &terms, turn) {
             Ok(()) => {
                 turn.end(exchange.finish());
@@ -119,7 +133,9 @@ impl Session {
     ///
     /// One that the overseer lets wait goes to the front of the queue.
     pub(crate) fn send(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) -> Offered {
-        let Some(link) = &mut self.link else { return Offered::Dropped(Drop::Away) };
+        let Some(link) = &mut self.link else {
+            return Offered::Dropped(Drop::Away);
+        };
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
             exchange = match judge_delivery(&self.client_id, link, exchange, &delivery.message, turn) {
@@ -147,7 +163,14 @@ impl Session {
         let (qos, retain, ids) = (delivery.qos, delivery.retain, delivery.ids.clone());
         let id = self.inflight.begin(delivery, exchange);
         turn.counters.inflight += 1;
-        let terms = Terms { qos, retain, ids: &ids, packet_id: Some(id), dup: false, paced: true };
+        let terms = Terms {
+            qos,
+            retain,
+            ids: &ids,
+            packet_id: Some(id),
+            dup: false,
+            paced: true,
+        };
         if let Err(reason) = link.write_publish(self.key.slot(), parcel, &terms, turn) {
             // The head with this receiver's ids made it too large after all: the conversation ends as if completed.
             if let Some(exchange) = self.inflight.abandon(id) {
@@ -163,22 +186,41 @@ impl Session {
     pub(crate) fn enqueue(&mut self, delivery: Delivery, turn: &mut Turn) -> Offered {
         let (messages_max, bytes_max) = (turn.limits.queue_messages_max, turn.limits.queue_bytes_max);
         if self.queue.is_full(messages_max, bytes_max) {
-            let expired = self.queue.remove_expired(turn.now);
-            turn.counters.queued -= expired as u64;
-            (0..expired).for_each(|_| turn.drop_message(Drop::Expired));
+            self.drop_expired(turn);
             if turn.limits.queue_full == QueueFull::Drop && self.queue.is_full(messages_max, bytes_max) {
                 return Offered::Dropped(Drop::QueueFull);
             }
         }
+        // A group has other members for its next message; one that is not the client's own fault does not end it.
+        let by_group = delivery.via.is_some();
         self.queue.push(delivery);
         turn.counters.queued += 1;
         if self.queue.is_full(messages_max, bytes_max) {
             turn.presence.set_full(self.key, true);
-            if self.link.is_some() && turn.limits.queue_full == QueueFull::Refuse {
+            if self.link.is_some() && turn.limits.queue_full == QueueFull::Refuse && !by_group {
                 turn.overflowed.push(self.key.slot());
             }
+            self.plan_purge(turn);
         }
         Offered::Taken
+    }
+
+    /// Drops what has expired in the queue.
+    pub(crate) fn drop_expired(&mut self, turn: &mut Turn) {
+        let expired = self.queue.remove_expired(turn.now);
+        turn.counters.queued -= expired as u64;
+        (0..expired).for_each(|_| turn.drop_message(Drop::Expired));
+    }
+
+    /// Has the queue looked at when room may come into it. Only a session that is away needs it: publishers are refused
+    /// for it and so do not look themselves, and nothing else empties its queue.
+    pub(crate) fn plan_purge(&self, turn: &mut Turn) {
+        if self.link.is_none()
+            && turn.presence.is_full(self.key)
+            && let Some(at) = self.queue.next_expiry()
+        {
+            turn.timers.set(at, self.key, Timer::Purge);
+        }
     }
 }
 
@@ -196,7 +238,11 @@ pub(crate) fn judge_delivery(
     message: &Message,
     turn: &mut Turn,
 ) -> Judged {
-    let request = Request { client_id, username: link.username.as_deref(), ask: Ask::Deliver(message) };
+    let request = Request {
+        client_id,
+        username: link.username.as_deref(),
+        ask: Ask::Deliver(message),
+    };
     match turn.judge(&exchange, &request) {
         Verdict::Proceed => Judged::Proceed(exchange),
         Verdict::Block(millis) => {
@@ -221,7 +267,10 @@ impl Link {
         if self.packet_bytes_max >= turn.limits.packet_bytes_max as usize * 2 {
             return true;
         }
-        let patch = Patch { packet_id: Some(PacketId::MIN), ..Patch::default() };
+        let patch = Patch {
+            packet_id: Some(PacketId::MIN),
+            ..Patch::default()
+        };
         turn.templates
             .form(parcel, self.version, QoS::AtLeastOnce, parcel.retain)
             .is_some_and(|form| form.len(&patch) <= self.packet_bytes_max)
@@ -244,7 +293,11 @@ impl Link {
             Some(at) => Some(u32::try_from(at.since(turn.now).div_ceil(1000)).unwrap_or(u32::MAX)),
             None => None,
         };
-        let (alias, fresh) = if self.alias_out_max > 0 { self.alias_for(parcel.topic) } else { (None, false) };
+        let (alias, fresh) = if self.alias_out_max > 0 {
+            self.alias_for(parcel.topic)
+        } else {
+            (None, false)
+        };
         let wide = self.version == Version::V5;
         let Some(form) = turn.templates.form(parcel, self.version, terms.qos, terms.retain) else {
             return Err(Drop::TooLarge);
@@ -289,7 +342,13 @@ impl Link {
             return (None, false);
         }
         let number = u16::try_from(place + 1).ok().and_then(std::num::NonZeroU16::new);
-        (number.map(|number| Alias { number, known: known.is_some() }), known.is_none())
+        (
+            number.map(|number| Alias {
+                number,
+                known: known.is_some(),
+            }),
+            known.is_none(),
+        )
     }
 
     /// Notes that a packet was appended to the outbox.

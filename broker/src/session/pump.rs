@@ -18,7 +18,6 @@ impl Session {
     /// Sends resends first, in their old order, then what is queued and what new subscriptions ask for by turns.
     pub(crate) fn pump(&mut self, turn: &mut Turn) {
         self.resend(turn);
-        let was_full = turn.presence.any_full() && turn.presence.is_full(self.key);
         for _ in 0..SENT_MAX {
             let queued = self.send_queued(turn);
             let fed = !self.feeds.is_empty() && self.send_fed(turn);
@@ -26,11 +25,21 @@ impl Session {
                 break;
             }
         }
-        if was_full && !self.queue.is_full(turn.limits.queue_messages_max, turn.limits.queue_bytes_max) {
-            turn.presence.set_full(self.key, false);
-        }
+        self.note_room(turn);
         if (!self.queue.is_empty() && self.may_send(turn)) || (!self.feeds.is_empty() && self.may_feed(turn)) {
             turn.feeding.push(self.key.slot());
+        }
+    }
+
+    /// Lets publishers know that a full queue has room again.
+    pub(crate) fn note_room(&self, turn: &mut Turn) {
+        if turn.presence.any_full()
+            && turn.presence.is_full(self.key)
+            && !self
+                .queue
+                .is_full(turn.limits.queue_messages_max, turn.limits.queue_bytes_max)
+        {
+            turn.presence.set_full(self.key, false);
         }
     }
 
@@ -100,7 +109,9 @@ impl Session {
         if !self.may_feed(turn) {
             return false;
         }
-        let Some(feed) = self.feeds.front_mut() else { return false };
+        let Some(feed) = self.feeds.front_mut() else {
+            return false;
+        };
         match feed.next(turn.tables.as_ref(), turn.now) {
             Fed::Next(delivery) if delivery.qos == QoS::AtMostOnce => {
                 self.send_retained(&delivery, turn);
@@ -129,7 +140,14 @@ impl Session {
             };
         }
         let (qos, retain, ids) = (delivery.qos, delivery.retain, &delivery.ids);
-        let terms = Terms { qos, retain, ids, packet_id: None, dup: false, paced: true };
+        let terms = Terms {
+            qos,
+            retain,
+            ids,
+            packet_id: None,
+            dup: false,
+            paced: true,
+        };
         match link.write_publish(self.key.slot(), &Parcel::of(&delivery.message), &terms, turn) {
             Ok(()) => turn.end(exchange.finish()),
             Err(reason) => {

@@ -56,6 +56,14 @@ impl Queue {
         Some(delivery)
     }
 
+    /// When the next of them expires.
+    pub(crate) fn next_expiry(&self) -> Option<Millis> {
+        self.deliveries
+            .iter()
+            .filter_map(|delivery| delivery.message.expires_at)
+            .min()
+    }
+
     /// Takes out those whose time is over; returns how many: [MQTT-3.3.2-5] in 5.0.
     pub(crate) fn remove_expired(&mut self, now: Millis) -> usize {
         let before = self.deliveries.len();

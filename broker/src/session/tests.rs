@@ -19,11 +19,19 @@ fn delivery(qos: QoS, payload: &'static str, expires_at: Option<Millis>) -> Deli
         expires_at,
         publisher: None,
     });
-    Delivery { message, qos, retain: false, ids: SubscriptionIds::None, via: None }
+    Delivery {
+        message,
+        qos,
+        retain: false,
+        ids: SubscriptionIds::None,
+        via: None,
+    }
 }
 
 fn begin(inflight: &mut Inflight, qos: QoS) -> u16 {
-    inflight.begin(delivery(qos, "m", None), Exchange::open(Kind::Deliver).start()).get()
+    inflight
+        .begin(delivery(qos, "m", None), Exchange::open(Kind::Deliver).start())
+        .get()
 }
 
 fn end(inflight: &mut Inflight, id: u16, event: DeliverEvent) -> bool {
@@ -43,7 +51,10 @@ fn packet_ids_go_around_the_id_space_and_never_take_one_that_is_open() {
         assert_eq!(id, expected);
         assert!(end(&mut inflight, id, DeliverEvent::Puback));
     }
-    assert!(!inflight.has_room(u16::MAX), "id 1 is open, so the ring is as long as the id space");
+    assert!(
+        !inflight.has_room(u16::MAX),
+        "id 1 is open, so the ring is as long as the id space"
+    );
     assert!(end(&mut inflight, 1, DeliverEvent::Puback));
     assert_eq!(begin(&mut inflight, QoS::AtLeastOnce), 1);
 }
@@ -114,7 +125,10 @@ fn an_outbox_gives_back_what_was_put_in_however_it_is_cut() {
     while !out.is_empty() {
         let mut slices = [std::io::IoSlice::new(&[]); 4];
         let filled = out.gather(&mut slices);
-        let all: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect();
+        let all: Vec<u8> = slices[..filled]
+            .iter()
+            .flat_map(|slice| slice.iter().copied())
+            .collect();
         let taken = step.min(all.len());
         written.extend_from_slice(&all[..taken]);
         out.advance(taken);

@@ -67,6 +67,7 @@ pub struct Life {
 /// What lasts as long as one connection.
 #[derive(Debug, Default)]
 pub struct Line {
+    pub opened_at: Millis,
     pub window: usize,
     /// Ids of PUBLISH packets received here and not acknowledged to the end.
     pub counted: BTreeSet<u16>,
@@ -157,6 +158,7 @@ impl Device {
         self.client = Some(client);
         self.stalled = false;
         self.line = Line {
+            opened_at: world.now,
             window: terms.window,
             ..Line::default()
         };

@@ -1,22 +1,26 @@
 //! One random history: devices and a broker, losses of connection at any moment, and the reckoning at the end.
 
 use broker::effect::Cause;
-use broker::exchange::Kind;
 use broker::limits::{Limits, QueueFull};
 use mqtt_codec::{Packet, QoS, Version};
 
+use brief::brief;
+
 use super::device::{Device, Terms, Way};
 use super::dice::Dice;
-use super::ledger::{Ledger, Verdict};
+use super::ledger::Ledger;
 use super::moody::Moody;
 use crate::world::{Config, World};
+
+mod brief;
+mod reckon;
 
 const DEVICES: usize = 7;
 /// Devices from here on are members of the shared group and subscribe to nothing else.
 const MEMBERS_FROM: usize = 5;
 /// Subscribes to nothing.
 const PUBLISHER: usize = 0;
-const ACTIONS: usize = 110;
+const ACTIONS: usize = 90;
 const TOPICS: [&str; 5] = ["tank/a", "tank/b", "pump/a", "job/1", "job/2"];
 const FILTERS: [&str; 4] = ["tank/+", "tank/a", "+/a", "pump/#"];
 const GROUP_FILTER: &str = "$share/crew/job/#";
@@ -30,14 +34,13 @@ pub struct History {
     devices: Vec<Device>,
     group_qos: QoS,
     small_queues: bool,
-    trace: Vec<String>,
+    /// Tells each step.
+    replays: bool,
 }
 
-impl Drop for History {
+impl std::ops::Drop for History {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let last = self.trace.len().saturating_sub(400);
-            self.trace[last..].iter().for_each(|line| eprintln!("{line}"));
             eprintln!(
                 "replay it: STROWGER_TEST_SEED={} cargo test -p strowger-broker --test sim",
                 self.seed
@@ -47,7 +50,8 @@ impl Drop for History {
 }
 
 impl History {
-    pub fn new(seed: u64) -> Self {
+    /// `replays`: with every step told on stderr.
+    pub fn new(seed: u64, replays: bool) -> Self {
         let mut dice = Dice::new(seed);
         let small_queues = dice.percent(25);
         let mut config = Config {
@@ -72,7 +76,7 @@ impl History {
             devices,
             group_qos,
             small_queues,
-            trace: Vec::new(),
+            replays,
         }
     }
 
@@ -106,8 +110,9 @@ impl History {
     }
 
     fn note(&mut self, words: impl FnOnce() -> String) {
-        let line = format!("{:4} {} ms: {}", self.ledger.now, self.world.now.0, words());
-        self.trace.push(line);
+        if self.replays {
+            eprintln!("{:4} {} ms: {}", self.ledger.now, self.world.now.0, words());
+        }
     }
 
     fn act(&mut self) {
@@ -348,7 +353,11 @@ impl History {
                 if !stalled {
                     self.read(device, usize::MAX);
                 }
-                self.devices[device].lost(self.world.now);
+                // It may have happened while time passed.
+                let lasted = self.world.connections[client.0].closed.as_ref().unwrap().lasted_millis;
+                let cut_at = self.devices[device].line.opened_at.plus(lasted);
+                self.devices[device].lost(cut_at);
+                self.devices[device].age(self.world.now);
                 continue;
             }
             if self.world.is_read(client) {
@@ -364,163 +373,6 @@ impl History {
         }
         self.check_books();
     }
-
-    fn check_books(&self) {
-        let counters = self.world.counters();
-        let open = |kind: Kind| {
-            let kind = kind as usize;
-            let stopped: u64 = counters.stopped[kind].iter().sum();
-            let ended = counters.finished[kind] + counters.canceled[kind] + stopped;
-            counters.started[kind]
-                .checked_sub(ended)
-                .expect("an exchange ends once")
-        };
-        assert_eq!(
-            open(Kind::Deliver),
-            counters.inflight,
-            "an open delivery is one in flight"
-        );
-        assert_eq!((open(Kind::Connect), open(Kind::Ping)), (0, 0));
-        let connected = self.devices.iter().filter(|device| device.client.is_some()).count();
-        assert_eq!(counters.connected, connected as u64);
-        let alive = self.devices.iter().filter(|device| device.life.alive).count();
-        assert_eq!(counters.sessions, alive as u64);
-    }
-
-    /// Messages that were accepted a moment ago are owed to all who were subscribed all the time.
-    fn settle_accounts(&mut self) {
-        for (message, nobody) in std::mem::take(&mut self.ledger.told) {
-            let entry = &self.ledger.entries[message];
-            for device in &self.devices {
-                if !entry.is_shared() && device.is_subscribed_since(entry.topic, entry.first_sent) {
-                    assert!(
-                        !nobody,
-                        "device {} wanted message {message}, of which the broker said nobody did",
-                        device.index
-                    );
-                    if entry.expiry_secs.is_none() {
-                        self.ledger.owed.insert((message, device.index, device.life.number));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Everyone comes back and takes what is due, until nothing is.
-    fn heal(&mut self) {
-        self.note(|| "all comes to rest".to_owned());
-        self.world.release_routes();
-        for _ in 0..400 {
-            let mut busy = false;
-            for device in 0..DEVICES {
-                if self.devices[device].stalled {
-                    self.stall_over(device);
-                }
-                if self.devices[device].client.is_none() && self.devices[device].life.alive {
-                    self.connect(device, false);
-                }
-                self.devices[device].take_in(&mut self.world);
-                busy |= !self.devices[device].inbox.is_empty();
-                self.read(device, usize::MAX);
-                busy |= !self.devices[device].line.answers.is_empty() || !self.devices[device].life.out.is_empty();
-                self.answer(device, usize::MAX, Way::Whole);
-                self.after_step();
-            }
-            let counters = self.world.counters();
-            if !busy && counters.queued == 0 && counters.inflight == 0 {
-                return;
-            }
-            // An overseer may have asked some to wait.
-            self.world.pass(10);
-        }
-        panic!("it does not come to rest: {:?}", self.world.counters());
-    }
-
-    fn stall_over(&mut self, device: usize) {
-        self.devices[device].stalled = false;
-        self.world.stall(self.devices[device].client.unwrap(), false);
-    }
-
-    fn reckon(&mut self) {
-        for (message, device, life) in &self.ledger.owed {
-            let model = &self.devices[*device];
-            let kept = model.life.number != *life || !model.life.alive || model.life.sights.contains_key(message);
-            assert!(kept, "message {message} was accepted and never reached device {device}");
-        }
-        for message in self.ledger.group_owed() {
-            let entry = &self.ledger.entries[message];
-            // A QoS 2 message that was sent to a member is lost with its session: [MQTT-4.8.2-5] in 5.0.
-            let exactly = entry.qos == QoS::ExactlyOnce && self.group_qos == QoS::ExactlyOnce;
-            if entry.qos != QoS::AtMostOnce && !exactly {
-                assert!(
-                    self.ledger.group_done.contains(&message),
-                    "message {message} never reached the group"
-                );
-            }
-        }
-        for (message, entry) in self.ledger.entries.iter().enumerate() {
-            let seen = self.ledger.seen.get(&message).copied().unwrap_or(0);
-            let refused = entry.verdict == Verdict::Refused && entry.attempts == 1;
-            assert!(!refused || seen == 0, "message {message} was refused and delivered");
-            let fresh: u32 = self
-                .devices
-                .iter()
-                .filter_map(|device| device.life.sights.get(&message))
-                .map(|s| s.any)
-                .sum();
-            let once = entry.is_shared()
-                && (entry.qos == QoS::AtMostOnce || entry.qos.min(self.group_qos) == QoS::ExactlyOnce);
-            assert!(!once || fresh <= 1, "message {message} reached the group {fresh} times");
-        }
-        let counters = self.world.counters();
-        assert_eq!(counters.open_exchanges(), 0, "{counters:?}");
-        for device in &self.devices {
-            assert!(
-                device.life.unreleased.is_empty() && device.life.out.is_empty(),
-                "device {}",
-                device.index
-            );
-            assert!(device.line.requests.is_empty(), "device {} waits for {:?}", device.index, device.line.requests);
-        }
-    }
-
-    /// All sessions end, and nothing of them stays.
-    fn leave(&mut self) {
-        for device in 0..DEVICES {
-            if self.devices[device].client.is_some() {
-                self.devices[device].lost(self.world.now);
-            }
-            let terms = Terms {
-                clean: true,
-                expiry_secs: 0,
-                window: usize::from(u16::MAX),
-                aliases: 0,
-            };
-            let model = &mut self.devices[device];
-            let client = self
-                .world
-                .client(&model.id)
-                .version(model.version)
-                .clean(terms.clean)
-                .connect();
-            self.world.drop_connection(client);
-        }
-        let counters = self.world.counters();
-        let left = (
-            counters.sessions,
-            counters.connected,
-            counters.queued,
-            counters.inflight,
-            counters.open_exchanges(),
-        );
-        assert_eq!(left, (0, 0, 0, 0, 0));
-        assert_eq!(self.world.tables.router.borrow().subscription_count(), 0);
-        self.world.pass(100 * 24 * 3_600_000);
-        assert!(
-            self.world.lines.iter().all(|line| line.next_deadline().is_none()),
-            "a timer without a session"
-        );
-    }
 }
 
 fn set_limits(limits: &mut Limits, dice: &mut Dice, small_queues: bool) {
@@ -533,28 +385,5 @@ fn set_limits(limits: &mut Limits, dice: &mut Dice, small_queues: bool) {
     limits.queue_full = QueueFull::Refuse;
     if small_queues {
         limits.queue_messages_max = 3;
-    }
-}
-
-fn brief(packet: &Packet) -> String {
-    match packet {
-        Packet::Publish(publish) => {
-            let message = String::from_utf8_lossy(&publish.payload)
-                .split(':')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            let id = publish.packet_id.map_or(0, mqtt_codec::PacketId::get);
-            format!(
-                "PUBLISH({message}, q{}, id {id}{})",
-                publish.qos as u8,
-                if publish.dup { ", dup" } else { "" }
-            )
-        }
-        Packet::Puback(packet) => format!("PUBACK({}, {:?})", packet.packet_id.get(), packet.reason),
-        Packet::Pubrec(packet) => format!("PUBREC({}, {:?})", packet.packet_id.get(), packet.reason),
-        Packet::Pubrel(packet) => format!("PUBREL({})", packet.packet_id.get()),
-        Packet::Pubcomp(packet) => format!("PUBCOMP({}, {:?})", packet.packet_id.get(), packet.reason),
-        other => format!("{:?}", other.kind()),
     }
 }

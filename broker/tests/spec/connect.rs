@@ -28,8 +28,11 @@ fn v5_3_2_0_1_connack_comes_first_and_once() {
         world.send(reader, Packet::Pingreq);
 
         let received = world.received(reader);
-        let connacks: Vec<usize> =
-            received.iter().enumerate().filter_map(|(at, packet)| is_success(packet).then_some(at)).collect();
+        let connacks: Vec<usize> = received
+            .iter()
+            .enumerate()
+            .filter_map(|(at, packet)| is_success(packet).then_some(at))
+            .collect();
         assert_eq!(connacks, [0], "{version:?}: {received:?}");
         assert_eq!(received.len(), 4, "{version:?}: {received:?}");
     }
@@ -44,9 +47,18 @@ fn is_success(packet: &Packet) -> bool {
 fn v5_3_1_3_5_short_plain_client_ids_are_accepted() {
     for version in Version::ALL {
         let mut world = World::new();
-        for id in ["0", "Z", "0123456789abcdefghijklm", "nopqrstuvwxyzABCDEFGHIJ", "KLMNOPQRSTUVWXYZ"] {
+        for id in [
+            "0",
+            "Z",
+            "0123456789abcdefghijklm",
+            "nopqrstuvwxyzABCDEFGHIJ",
+            "KLMNOPQRSTUVWXYZ",
+        ] {
             let (client, connack) = world.client(id).version(version).try_connect();
-            assert!(connack.is_some_and(|connack| !connack.reason.is_error()), "{version:?} {id}");
+            assert!(
+                connack.is_some_and(|connack| !connack.reason.is_error()),
+                "{version:?} {id}"
+            );
             assert!(world.is_connected(client), "{version:?} {id}");
         }
         assert_eq!(world.counters().connected, 5);
@@ -118,13 +130,20 @@ fn v5_3_1_2_28_response_information_only_on_request() {
     let mut world = World::new();
     let (_, connack) = world.client("mute").connect_with_connack();
     assert_eq!(connack.properties.response_information, None);
-    let (_, connack) =
-        world.client("asker").change(|connect| connect.properties.request_response_information = true).connect_with_connack();
-    assert_eq!(connack.properties.response_information.as_deref(), Some("response/asker"));
+    let (_, connack) = world
+        .client("asker")
+        .change(|connect| connect.properties.request_response_information = true)
+        .connect_with_connack();
+    assert_eq!(
+        connack.properties.response_information.as_deref(),
+        Some("response/asker")
+    );
 
     let mut world = World::limited(|limits| limits.response_prefix.clear());
-    let (_, connack) =
-        world.client("asker").change(|connect| connect.properties.request_response_information = true).connect_with_connack();
+    let (_, connack) = world
+        .client("asker")
+        .change(|connect| connect.properties.request_response_information = true)
+        .connect_with_connack();
     assert_eq!(connack.properties.response_information, None, "the operator gave none");
 }
 
@@ -139,7 +158,10 @@ fn v5_3_2_2_9_no_maximum_qos_and_qos_2_works() {
     world.publish(client, "t", "exactly once", QoS::ExactlyOnce);
     world.send(client, pubrel(id(1)));
     let received = world.received(client);
-    assert!(matches!(&received[..], [Packet::Pubrec(_), Packet::Pubcomp(_)]), "{received:?}");
+    assert!(
+        matches!(&received[..], [Packet::Pubrec(_), Packet::Pubcomp(_)]),
+        "{received:?}"
+    );
 }
 
 /// The limits in CONNACK (sections 3.2.2.3.3 to 3.2.2.3.8 in 5.0) are the ones that are kept.
@@ -158,7 +180,10 @@ fn v5_connack_tells_the_limits() {
     assert_eq!(properties.topic_alias_max, Some(3));
     assert_eq!(properties.session_expiry_secs, Some(100));
     let (_, connack) = world.client("b").expiry(99).connect_with_connack();
-    assert_eq!(connack.properties.session_expiry_secs, None, "what was asked is granted");
+    assert_eq!(
+        connack.properties.session_expiry_secs, None,
+        "what was asked is granted"
+    );
 }
 
 /// [MQTT-3.1.2-24] in 5.0, [MQTT-3.2.2-19] in 5.0, [MQTT-3.2.2-20] in 5.0: CONNACK carries no words that could break the
@@ -200,14 +225,24 @@ fn v5_3_1_3_1_payload_fields_in_their_order() {
         bytes.extend_from_slice(&body);
         let connect = decode_connect(&mut bytes.into(), 1000).unwrap().unwrap();
 
-        let mut world = World::with(Config { overseer: || Box::new(Doorman), ..Default::default() });
+        let mut world = World::with(Config {
+            overseer: || Box::new(Doorman),
+            ..Default::default()
+        });
         let watcher = world.client("watcher").change(give_password).connect();
         world.subscribe(watcher, "will", QoS::AtMostOnce);
         let client = world.connect(connect);
-        assert!(world.is_connected(client), "{version:?}: user name and password were found");
+        assert!(
+            world.is_connected(client),
+            "{version:?}: user name and password were found"
+        );
         world.drop_connection(client);
         assert_eq!(world.payloads(watcher), ["gone"], "{version:?}");
-        assert_eq!(&*world.connections[client.0].closed.as_ref().unwrap().client_id, "id", "{version:?}");
+        assert_eq!(
+            &*world.connections[client.0].closed.as_ref().unwrap().client_id,
+            "id",
+            "{version:?}"
+        );
     }
 }
 
@@ -221,9 +256,15 @@ struct Doorman;
 
 impl Overseer for Doorman {
     fn on_running(&mut self, _: &Exchange<phase::Running>, request: &Request<'_>) -> Verdict {
-        let Ask::Connect(connect) = request.ask else { return Verdict::Proceed };
+        let Ask::Connect(connect) = request.ask else {
+            return Verdict::Proceed;
+        };
         let knows = request.username == Some("user") && connect.password.as_deref() == Some(b"word".as_slice());
-        if knows { Verdict::Proceed } else { Verdict::Stop(Refusal::BadCredentials) }
+        if knows {
+            Verdict::Proceed
+        } else {
+            Verdict::Stop(Refusal::BadCredentials)
+        }
     }
 
     fn on_ended(&mut self, _: &Ended) {}
@@ -233,17 +274,29 @@ impl Overseer for Doorman {
 #[test]
 fn v5_4_12_0_6_no_method_no_auth() {
     let mut world = World::new();
-    let connect = Connect { keep_alive_secs: 10, ..Connect::new(V5, ClientId::new("plain").unwrap()) };
+    let connect = Connect {
+        keep_alive_secs: 10,
+        ..Connect::new(V5, ClientId::new("plain").unwrap())
+    };
     let client = world.connect(connect);
     world.subscribe(client, "t", QoS::ExactlyOnce);
     world.publish(client, "t", "hello", QoS::ExactlyOnce);
     world.pass(secs(60));
     let received = world.received(client);
-    let Packet::Connack(connack) = &received[0] else { panic!("{received:?}") };
+    let Packet::Connack(connack) = &received[0] else {
+        panic!("{received:?}")
+    };
     assert_eq!(connack.properties.authentication_method, None);
     assert_eq!(connack.properties.authentication_data, None);
-    assert!(!received.iter().any(|packet| matches!(packet, Packet::Auth(_))), "{received:?}");
-    assert_eq!(world.cause(client), Some(Cause::KeepAliveTimeout), "the whole life of a connection was seen");
+    assert!(
+        !received.iter().any(|packet| matches!(packet, Packet::Auth(_))),
+        "{received:?}"
+    );
+    assert_eq!(
+        world.cause(client),
+        Some(Cause::KeepAliveTimeout),
+        "the whole life of a connection was seen"
+    );
 }
 
 /// [MQTT-4.12.0-7] in 5.0: AUTH from a client that named no method is a protocol error.
@@ -254,7 +307,11 @@ fn v5_4_12_0_7_auth_without_a_method_ends_the_connection() {
         let client = world.client("eager").connect();
         // AUTH with the method "m".
         world.send_bytes(client, &[0xF0, 6, reason, 4, 0x15, 0, 1, b'm']);
-        assert_eq!(world.goodbye(client), Some(DisconnectReason::ProtocolError), "{reason:#x}");
+        assert_eq!(
+            world.goodbye(client),
+            Some(DisconnectReason::ProtocolError),
+            "{reason:#x}"
+        );
     }
 }
 
@@ -265,11 +322,16 @@ fn v5_3_1_0_2_a_second_connect_ends_the_connection() {
     for version in Version::ALL {
         let mut world = World::new();
         let client = world.client("twice").version(version).connect();
-        world.send(client, Packet::Connect(Box::new(Connect::new(version, ClientId::new("twice").unwrap()))));
+        world.send(
+            client,
+            Packet::Connect(Box::new(Connect::new(version, ClientId::new("twice").unwrap()))),
+        );
         assert!(!world.is_connected(client));
         let received = world.received(client);
         if version == V5 {
-            let [Packet::Disconnect(packet)] = &received[..] else { panic!("{received:?}") };
+            let [Packet::Disconnect(packet)] = &received[..] else {
+                panic!("{received:?}")
+            };
             assert_eq!(packet.reason, DisconnectReason::ProtocolError);
         } else {
             assert!(received.is_empty(), "{version:?}: {received:?}");
@@ -286,7 +348,11 @@ fn v5_3_1_2_25_packet_size_is_the_connections_not_the_sessions() {
     world.subscribe(small, "t", QoS::AtLeastOnce);
     world.publish(sensor, "t", &"x".repeat(100), QoS::AtLeastOnce);
     world.publish(sensor, "t", "short", QoS::AtLeastOnce);
-    assert_eq!(world.payloads(small), ["short"], "the long one was dropped and the next came");
+    assert_eq!(
+        world.payloads(small),
+        ["short"],
+        "the long one was dropped and the next came"
+    );
     world.drop_connection(small);
 
     let large = world.client("reader").persistent().packet_size_max(400).connect();

@@ -23,7 +23,10 @@ fn v5_3_12_4_1_every_ping_is_answered() {
             world.send(client, Packet::Pingreq);
         }
         let received = world.received(client);
-        assert!(matches!(received[..], [Packet::Pingresp, Packet::Pingresp, Packet::Pingresp]), "{received:?}");
+        assert!(
+            matches!(received[..], [Packet::Pingresp, Packet::Pingresp, Packet::Pingresp]),
+            "{received:?}"
+        );
     }
 }
 
@@ -54,12 +57,32 @@ const OFFENCES: [Offence; 9] = [
     ("DISCONNECT with flags", &[0xE1, 0], DisconnectReason::MalformedPacket),
     ("PINGREQ with flags", &[0xC3, 0], DisconnectReason::MalformedPacket),
     ("packet type 0", &[0x00, 0], DisconnectReason::MalformedPacket),
-    ("PUBLISH with QoS 3", &[0x36, 5, 0, 1, b't', 0, 1], DisconnectReason::MalformedPacket),
-    ("PUBLISH with packet id 0", &[0x32, 6, 0, 1, b't', 0, 0, 0], DisconnectReason::ProtocolError),
-    ("a length of five bytes", &[0x30, 0x80, 0x80, 0x80, 0x80, 1], DisconnectReason::MalformedPacket),
-    ("SUBSCRIBE without a filter", &[0x82, 3, 0, 1, 0], DisconnectReason::ProtocolError),
+    (
+        "PUBLISH with QoS 3",
+        &[0x36, 5, 0, 1, b't', 0, 1],
+        DisconnectReason::MalformedPacket,
+    ),
+    (
+        "PUBLISH with packet id 0",
+        &[0x32, 6, 0, 1, b't', 0, 0, 0],
+        DisconnectReason::ProtocolError,
+    ),
+    (
+        "a length of five bytes",
+        &[0x30, 0x80, 0x80, 0x80, 0x80, 1],
+        DisconnectReason::MalformedPacket,
+    ),
+    (
+        "SUBSCRIBE without a filter",
+        &[0x82, 3, 0, 1, 0],
+        DisconnectReason::ProtocolError,
+    ),
     ("PINGRESP", &[0xD0, 0], DisconnectReason::ProtocolError),
-    ("a packet above Maximum Packet Size", &[0x30, 0xFF, 0xFF, 0xFF, 0x7F], DisconnectReason::PacketTooLarge),
+    (
+        "a packet above Maximum Packet Size",
+        &[0x30, 0xFF, 0xFF, 0xFF, 0x7F],
+        DisconnectReason::PacketTooLarge,
+    ),
 ];
 
 /// [MQTT-4.13.1-1] in 5.0, [MQTT-4.13.2-1] in 5.0, [MQTT-3.14.1-1] in 5.0, [MQTT-3.14.4-2] in 5.0: an offence is named
@@ -72,7 +95,9 @@ fn v5_4_13_1_1_an_offence_is_named_and_ends_the_connection() {
         let client = world.client("a").connect();
         world.send_bytes(client, bytes);
         let received = world.received(client);
-        let [Packet::Disconnect(packet)] = &received[..] else { panic!("{name}: {received:?}") };
+        let [Packet::Disconnect(packet)] = &received[..] else {
+            panic!("{name}: {received:?}")
+        };
         assert_eq!(packet.reason, reason, "{name}");
         assert!(matches!(world.cause(client), Some(Cause::Violation(_))), "{name}");
         assert!(world.is_connected(neighbour), "{name}");
@@ -84,7 +109,10 @@ fn v5_4_13_1_1_an_offence_is_named_and_ends_the_connection() {
 #[test]
 fn v311_4_8_0_1_an_offence_ends_the_connection_without_a_word() {
     for version in [V31, V311] {
-        for (name, bytes, _) in OFFENCES.into_iter().filter(|(name, _, _)| *name != "SUBSCRIBE without a filter") {
+        for (name, bytes, _) in OFFENCES
+            .into_iter()
+            .filter(|(name, _, _)| *name != "SUBSCRIBE without a filter")
+        {
             let mut world = World::new();
             let neighbour = world.client("neighbour").version(version).connect();
             let client = world.client("a").version(version).connect();
@@ -107,16 +135,28 @@ fn v5_3_14_2_1_a_foreign_disconnect_reason() {
         let mut world = World::new();
         let client = world.client("a").connect();
         world.send_bytes(client, &[0xE0, 1, code]);
-        assert_eq!(world.goodbye(client), Some(DisconnectReason::ProtocolError), "{code:#x}");
+        assert_eq!(
+            world.goodbye(client),
+            Some(DisconnectReason::ProtocolError),
+            "{code:#x}"
+        );
     }
 }
 
-/// Ends the connection of a client from the broker's side, in each way that the broker has.
-fn broker_side_ends() -> [(&'static str, DisconnectReason, fn(&mut World, Client)); 5] {
+/// A way in which the broker ends a connection, with its name and what the client hears.
+type End = (&'static str, DisconnectReason, fn(&mut World, Client));
+
+fn broker_side_ends() -> [End; 5] {
     [
-        ("offence", DisconnectReason::MalformedPacket, |world, client| world.send_bytes(client, &[0xE1, 0])),
-        ("takeover", DisconnectReason::SessionTakenOver, |world, _| drop(world.client("a").connect())),
-        ("silence", DisconnectReason::KeepAliveTimeout, |world, _| world.pass(secs(20))),
+        ("offence", DisconnectReason::MalformedPacket, |world, client| {
+            world.send_bytes(client, &[0xE1, 0])
+        }),
+        ("takeover", DisconnectReason::SessionTakenOver, |world, _| {
+            world.client("a").connect();
+        }),
+        ("silence", DisconnectReason::KeepAliveTimeout, |world, _| {
+            world.pass(secs(20))
+        }),
         ("stop", DisconnectReason::ServerShuttingDown, |world, _| world.drain()),
         ("slow", DisconnectReason::QuotaExceeded, |world, client| {
             world.subscribe(client, "t", QoS::AtLeastOnce);
@@ -138,12 +178,21 @@ fn small_world() -> World {
 fn v5_3_14_4_1_disconnect_is_the_brokers_last_word() {
     for (name, reason, end) in broker_side_ends() {
         let mut world = small_world();
-        let client = world.client("a").keep_alive(secs(10)).receive_maximum(1).expiry(100).connect();
+        let client = world
+            .client("a")
+            .keep_alive(secs(10))
+            .receive_maximum(1)
+            .expiry(100)
+            .connect();
         end(&mut world, client);
         let received = world.received(client);
-        let place = received.iter().position(|packet| matches!(packet, Packet::Disconnect(_)));
+        let place = received
+            .iter()
+            .position(|packet| matches!(packet, Packet::Disconnect(_)));
         assert_eq!(place, Some(received.len() - 1), "{name}: {received:?}");
-        let Some(Packet::Disconnect(packet)) = received.last() else { panic!("{name}") };
+        let Some(Packet::Disconnect(packet)) = received.last() else {
+            panic!("{name}")
+        };
         assert_eq!((packet.reason, packet.session_expiry_secs), (reason, None), "{name}");
         assert!(!world.is_connected(client), "{name}");
         world.pass(secs(5));
@@ -162,9 +211,15 @@ fn v5_3_14_2_3_words_give_way_to_the_packet_size() {
             let client = builder.packet_size_max(packet_size_max).connect();
             end(&mut world, client);
             let received = world.received(client);
-            let Some(Packet::Disconnect(packet)) = received.last() else { panic!("{name}: {received:?}") };
+            let Some(Packet::Disconnect(packet)) = received.last() else {
+                panic!("{name}: {received:?}")
+            };
             assert_eq!(packet.reason, reason, "{name}");
-            assert_eq!(packet.reason_string.is_some(), worded, "{name} in {packet_size_max} bytes");
+            assert_eq!(
+                packet.reason_string.is_some(),
+                worded,
+                "{name} in {packet_size_max} bytes"
+            );
             assert!(packet.user_properties.is_empty());
         }
     }
@@ -191,12 +246,18 @@ fn v311_4_8_0_2_no_room_ends_the_connection_unacknowledged() {
     let modern = world.client("modern").connect();
     world.publish(modern, "t", "does not fit", QoS::AtLeastOnce);
     let received = world.received(modern);
-    let [Packet::Puback(packet)] = &received[..] else { panic!("{received:?}") };
+    let [Packet::Puback(packet)] = &received[..] else {
+        panic!("{received:?}")
+    };
     assert_eq!(packet.reason.code(), 0x97);
     assert!(world.is_connected(modern));
 
     let reader = world.client("reader").persistent().connect();
-    assert_eq!(world.payloads(reader), ["fits", "fits", "fits"], "nothing acknowledged was lost");
+    assert_eq!(
+        world.payloads(reader),
+        ["fits", "fits", "fits"],
+        "nothing acknowledged was lost"
+    );
 }
 
 /// [MQTT-4.9.0-3] in 5.0: trap 13. With queue, window and outgoing buffer full of messages, acknowledgements still come:
@@ -215,7 +276,10 @@ fn v5_4_9_0_3_no_queue_limit_drops_an_acknowledgement() {
         world.subscribe_with(reader, subscribe(2, "noise", QoS::AtMostOnce));
         world.stall(reader, true);
         for number in 1..=10 {
-            let message = Publish { packet_id: Some(id(number)), ..publish("t", &"x".repeat(200), QoS::ExactlyOnce) };
+            let message = Publish {
+                packet_id: Some(id(number)),
+                ..publish("t", &"x".repeat(200), QoS::ExactlyOnce)
+            };
             world.send(editor, Packet::Publish(message));
             world.publish(editor, "noise", &"y".repeat(200), QoS::AtMostOnce);
         }
@@ -249,7 +313,11 @@ fn v5_answers_out_of_place() {
     for version in [V311, V5] {
         let mut world = World::new();
         let client = world.client("a").version(version).connect();
-        for packet in [puback(id(9)), pubcomp(id(9)), Packet::Pubrec(mqtt_codec::Pubrec::new(id(9), mqtt_codec::PubrecReason::Success))] {
+        for packet in [
+            puback(id(9)),
+            pubcomp(id(9)),
+            Packet::Pubrec(mqtt_codec::Pubrec::new(id(9), mqtt_codec::PubrecReason::Success)),
+        ] {
             world.send(client, packet);
             assert!(world.is_connected(client), "{version:?}");
         }

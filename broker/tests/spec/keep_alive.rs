@@ -18,12 +18,19 @@ fn v311_3_1_2_24_silence_past_one_and_a_half_keep_alive_drops_the_client() {
             let mut world = World::new();
             let builder = world.client("sensor").version(version).keep_alive(secs(keep_alive));
             let (sensor, connack) = builder.connect_with_connack();
-            assert_eq!(connack.properties.server_keep_alive_secs, None, "the client's own value counts");
+            assert_eq!(
+                connack.properties.server_keep_alive_secs, None,
+                "the client's own value counts"
+            );
 
             world.pass(millis(keep_alive * 1500 - 1));
             assert!(world.is_connected(sensor), "{version:?} {keep_alive}");
             world.pass(millis(2));
-            assert_eq!(world.cause(sensor), Some(Cause::KeepAliveTimeout), "{version:?} {keep_alive}");
+            assert_eq!(
+                world.cause(sensor),
+                Some(Cause::KeepAliveTimeout),
+                "{version:?} {keep_alive}"
+            );
             let expected = (version == V5).then_some(DisconnectReason::KeepAliveTimeout);
             assert_eq!(world.goodbye(sensor), expected, "{version:?} {keep_alive}");
         }
@@ -94,7 +101,11 @@ fn v5_3_1_2_22_server_keep_alive_is_told_and_enforced() {
         world.pass(millis(89_999));
         assert!(world.is_connected(sensor), "asked for {asked}");
         world.pass(millis(2));
-        assert_eq!(world.goodbye(sensor), Some(DisconnectReason::KeepAliveTimeout), "asked for {asked}");
+        assert_eq!(
+            world.goodbye(sensor),
+            Some(DisconnectReason::KeepAliveTimeout),
+            "asked for {asked}"
+        );
     }
 }
 
@@ -129,9 +140,19 @@ fn v311_the_clients_keep_alive_is_not_shortened_unsaid() {
 fn v5_3_1_2_22_an_earlier_connections_clock_is_stopped() {
     for version in Version::ALL {
         let mut world = World::new();
-        world.client("sensor").version(version).persistent().keep_alive(secs(10)).connect();
+        world
+            .client("sensor")
+            .version(version)
+            .persistent()
+            .keep_alive(secs(10))
+            .connect();
         world.pass(secs(14));
-        let sensor = world.client("sensor").version(version).persistent().keep_alive(secs(100)).connect();
+        let sensor = world
+            .client("sensor")
+            .version(version)
+            .persistent()
+            .keep_alive(secs(100))
+            .connect();
         world.pass(millis(149_999));
         assert!(world.is_connected(sensor), "{version:?}");
         world.pass(millis(2));
@@ -152,7 +173,11 @@ impl Overseer for Slow {
             return Verdict::Proceed;
         }
         self.asked = !self.asked;
-        if self.asked { Verdict::Block(60_000) } else { Verdict::Proceed }
+        if self.asked {
+            Verdict::Block(60_000)
+        } else {
+            Verdict::Proceed
+        }
     }
 
     fn on_ended(&mut self, _: &Ended) {}
@@ -163,7 +188,10 @@ impl Overseer for Slow {
 #[test]
 fn v5_3_1_2_22_a_client_that_is_not_read_is_not_silent() {
     for version in Version::ALL {
-        let mut world = World::with(Config { overseer: || Box::<Slow>::default(), ..Config::default() });
+        let mut world = World::with(Config {
+            overseer: || Box::<Slow>::default(),
+            ..Config::default()
+        });
         let sensor: Client = world.client("sensor").version(version).keep_alive(secs(10)).connect();
         world.send(sensor, Packet::Publish(publish("t", "slow", QoS::AtLeastOnce)));
         for _ in 0..5 {

@@ -88,7 +88,8 @@ fn v5_4_3_2_5_after_puback_the_id_means_another_message() {
 }
 
 /// [MQTT-4.3.3-10] in 5.0, [MQTT-4.3.3-11] in 5.0, [MQTT-4.3.3-12] in 5.0, [MQTT-4.3.3-2] in 3.1.1: until PUBREL a repeat
-/// is answered and not passed on; after PUBCOMP the id means another message.
+/// is answered and not passed on; after PUBCOMP the id means another message. [MQTT-2.3.1-2] in 3.1.1: a client that
+/// gives an id in use to another message is taken at its word that it is the same.
 #[test]
 fn v5_4_3_3_10_a_repeated_qos_2_message_is_delivered_once() {
     for version in BOTH {
@@ -337,7 +338,8 @@ fn v5_3_6_2_1_a_pubrec_for_nothing_is_told_so() {
 /// [MQTT-4.13.1-1] in 5.0, [MQTT-4.8.0-1] in 3.1.1: an acknowledgement that does not fit its message ends the connection.
 #[test]
 fn v5_4_13_1_1_an_unfitting_acknowledgement_ends_the_connection() {
-    let wrong: [(QoS, fn(PacketId) -> Packet); 3] = [
+    type Answer = fn(PacketId) -> Packet;
+    let wrong: [(QoS, Answer); 3] = [
         (QoS::AtLeastOnce, pubrec),
         (QoS::ExactlyOnce, puback),
         (QoS::ExactlyOnce, pubcomp),

@@ -1,6 +1,8 @@
 //! What a session owes its client, sent again on the next connection and only then: chapters 4.3, 4.4, 4.6 and 4.9.
 
-use mqtt_codec::{Packet, PacketId, Puback, PubackReason, Publish, PublishProperties, Pubrec, PubrecReason, QoS, Version};
+use mqtt_codec::{
+    Packet, PacketId, Puback, PubackReason, Publish, PublishProperties, Pubrec, PubrecReason, QoS, Version,
+};
 
 use crate::world::packets::{id, puback, pubcomp, publish, pubrec};
 use crate::world::{Client, World, secs};
@@ -17,7 +19,11 @@ fn house(version: Version) -> (World, Client, Client) {
 }
 
 fn back(world: &mut World, version: Version) -> Client {
-    let (client, connack) = world.client("reader").version(version).persistent().connect_with_connack();
+    let (client, connack) = world
+        .client("reader")
+        .version(version)
+        .persistent()
+        .connect_with_connack();
     assert_eq!(connack.session_present, version != Version::V31);
     client
 }
@@ -31,12 +37,20 @@ fn tell(world: &mut World, editor: Client, payload: &str, qos: QoS) {
 }
 
 /// What stands in a packet, short: `1! text` is a PUBLISH with packet id 1 and DUP, `R2` a PUBREL with packet id 2.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "any other packet is shown as it is, and fails the comparison"
+)]
 fn short(packet: &Packet) -> String {
     let number = |id: Option<PacketId>| id.map_or(0, PacketId::get);
     match packet {
         Packet::Publish(publish) => {
             let dup = if publish.dup { "!" } else { "" };
-            format!("{}{dup} {}", number(publish.packet_id), String::from_utf8_lossy(&publish.payload))
+            format!(
+                "{}{dup} {}",
+                number(publish.packet_id),
+                String::from_utf8_lossy(&publish.payload)
+            )
         }
         Packet::Pubrel(packet) => format!("R{}", packet.packet_id.get()),
         other => format!("{other:?}"),
@@ -65,8 +79,16 @@ fn v5_4_4_0_1_qos_1_is_resent_with_dup_and_the_same_id() {
         for _ in 0..2 {
             let reader = back(&mut world, version);
             let received = world.received(reader);
-            assert_eq!(received.iter().map(short).collect::<Vec<_>>(), ["1! a", "3! c"], "{version:?}");
-            assert!(received.iter().all(|packet| matches!(packet, Packet::Publish(p) if p.qos == QoS::AtLeastOnce)));
+            assert_eq!(
+                received.iter().map(short).collect::<Vec<_>>(),
+                ["1! a", "3! c"],
+                "{version:?}"
+            );
+            assert!(
+                received
+                    .iter()
+                    .all(|packet| matches!(packet, Packet::Publish(p) if p.qos == QoS::AtLeastOnce))
+            );
             world.drop_connection(reader);
         }
         let reader = back(&mut world, version);
@@ -136,7 +158,11 @@ fn v5_4_4_0_1_nothing_is_resent_while_connected() {
 fn v311_4_6_0_1_resent_then_queued_then_live_in_order() {
     for version in Version::ALL {
         let (mut world, reader, editor) = house(version);
-        for (payload, qos) in [("a", QoS::AtLeastOnce), ("b", QoS::ExactlyOnce), ("c", QoS::AtLeastOnce)] {
+        for (payload, qos) in [
+            ("a", QoS::AtLeastOnce),
+            ("b", QoS::ExactlyOnce),
+            ("c", QoS::AtLeastOnce),
+        ] {
             tell(&mut world, editor, payload, qos);
         }
         world.drop_connection(reader);
@@ -145,7 +171,11 @@ fn v311_4_6_0_1_resent_then_queued_then_live_in_order() {
         }
         let reader = back(&mut world, version);
         tell(&mut world, editor, "f", QoS::AtLeastOnce);
-        assert_eq!(heard(&mut world, reader), ["1! a", "2! b", "3! c", "4 d", "5 e", "6 f"], "{version:?}");
+        assert_eq!(
+            heard(&mut world, reader),
+            ["1! a", "2! b", "3! c", "4 d", "5 e", "6 f"],
+            "{version:?}"
+        );
     }
 }
 
@@ -197,7 +227,11 @@ fn v5_4_3_2_1_packet_ids_wrap_past_those_in_use() {
     tell(&mut world, editor, "waits", QoS::AtLeastOnce);
     assert!(world.publishes(reader).is_empty());
     world.send(reader, pubcomp(id(1)));
-    let numbers: Vec<u16> = world.publishes(reader).iter().map(|publish| publish.packet_id.unwrap().get()).collect();
+    let numbers: Vec<u16> = world
+        .publishes(reader)
+        .iter()
+        .map(|publish| publish.packet_id.unwrap().get())
+        .collect();
     assert_eq!(numbers.len(), 1);
     assert_ne!(numbers[0], 0);
 }
@@ -242,10 +276,14 @@ fn v5_4_9_0_2_resending_keeps_a_smaller_receive_maximum() {
     world.send(reader, pubrec(id(1)));
     assert_eq!(heard(&mut world, reader), ["R1"], "not acknowledged to the end");
     world.send(reader, pubcomp(id(1)));
-    assert_eq!(heard(&mut world, reader), ["2! b"]);
+    assert_eq!(
+        heard(&mut world, reader),
+        ["2! b", "R3"],
+        "a PUBREL takes nothing of the quota"
+    );
     world.send(reader, pubrec(id(2)));
     world.send(reader, pubcomp(id(2)));
-    assert_eq!(heard(&mut world, reader), ["R2", "R3", "4! d"], "a PUBREL takes nothing of the quota");
+    assert_eq!(heard(&mut world, reader), ["R2", "4! d"]);
     world.send(reader, pubrec(id(4)));
     world.send(reader, pubcomp(id(4)));
     assert_eq!(heard(&mut world, reader), ["R4", "5 e"]);
@@ -260,7 +298,10 @@ fn v5_4_4_0_2_a_message_refused_by_the_client_is_not_resent() {
     tell(&mut world, editor, "c", QoS::ExactlyOnce);
     world.received(reader);
     world.send(reader, Packet::Puback(Puback::new(id(1), PubackReason::QuotaExceeded)));
-    world.send(reader, Packet::Pubrec(Pubrec::new(id(2), PubrecReason::UnspecifiedError)));
+    world.send(
+        reader,
+        Packet::Pubrec(Pubrec::new(id(2), PubrecReason::UnspecifiedError)),
+    );
     assert!(heard(&mut world, reader).is_empty(), "no PUBREL for an error");
     world.drop_connection(reader);
     let reader = back(&mut world, V5);
@@ -271,7 +312,10 @@ fn v5_4_4_0_2_a_message_refused_by_the_client_is_not_resent() {
 #[test]
 fn v5_4_3_3_7_a_message_that_was_sent_does_not_expire() {
     let (mut world, reader, editor) = house(V5);
-    let properties = PublishProperties { message_expiry_secs: Some(5), ..PublishProperties::default() };
+    let properties = PublishProperties {
+        message_expiry_secs: Some(5),
+        ..PublishProperties::default()
+    };
     for number in 1..=2 {
         let message = Publish {
             packet_id: Some(id(number)),
@@ -348,6 +392,10 @@ fn v5_4_4_0_1_resending_goes_at_the_readers_pace() {
 
     let reader = back(&mut world, V5);
     world.stall(reader, true);
-    let numbers: Vec<u16> = world.publishes(reader).iter().map(|publish| publish.packet_id.unwrap().get()).collect();
+    let numbers: Vec<u16> = world
+        .publishes(reader)
+        .iter()
+        .map(|publish| publish.packet_id.unwrap().get())
+        .collect();
     assert_eq!(numbers, (1..=30).collect::<Vec<u16>>(), "each once");
 }

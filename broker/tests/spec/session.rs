@@ -15,12 +15,19 @@ fn tell(world: &mut World, topic: &str, payload: &str) {
 
 /// Connects as `reader` with a session that stays, and says whether there was one.
 fn return_as_reader(world: &mut World, version: Version) -> (Client, bool) {
-    let (client, connack) = world.client("reader").version(version).persistent().connect_with_connack();
+    let (client, connack) = world
+        .client("reader")
+        .version(version)
+        .persistent()
+        .connect_with_connack();
     (client, connack.session_present)
 }
 
 fn disconnect(world: &mut World, client: Client, session_expiry_secs: Option<u32>) {
-    let packet = Disconnect { session_expiry_secs, ..Disconnect::new(DisconnectReason::NormalDisconnection) };
+    let packet = Disconnect {
+        session_expiry_secs,
+        ..Disconnect::new(DisconnectReason::NormalDisconnection)
+    };
     world.send(client, Packet::Disconnect(packet));
 }
 
@@ -233,7 +240,12 @@ fn v311_3_1_2_5_a_stored_session_collects_until_the_operators_cap() {
 /// DISCONNECT may change the expiry of a session that has one (section 3.14.2.2.2 in 5.0).
 #[test]
 fn v5_disconnect_changes_the_expiry() {
-    for (changed, away, present) in [(Some(0), 0, false), (Some(100), 99, true), (Some(100), 100, false), (None, 9, true)] {
+    for (changed, away, present) in [
+        (Some(0), 0, false),
+        (Some(100), 99, true),
+        (Some(100), 100, false),
+        (None, 9, true),
+    ] {
         let mut world = World::new();
         let reader = world.client("reader").expiry(10).connect();
         disconnect(&mut world, reader, changed);
@@ -247,12 +259,20 @@ fn v5_disconnect_changes_the_expiry() {
 #[test]
 fn v5_disconnect_cannot_raise_an_expiry_of_0() {
     let mut world = World::new();
-    let reader = world.client("reader").clean(false).will("gone", "broken off", 0).connect();
+    let reader = world
+        .client("reader")
+        .clean(false)
+        .will("gone", "broken off", 0)
+        .connect();
     let watcher = world.client("watcher").connect();
     world.subscribe(watcher, "gone", QoS::AtMostOnce);
     disconnect(&mut world, reader, Some(5));
     assert_eq!(world.goodbye(reader), Some(DisconnectReason::ProtocolError));
-    assert_eq!(world.payloads(watcher), ["broken off"], "a protocol error is no good ending");
+    assert_eq!(
+        world.payloads(watcher),
+        ["broken off"],
+        "a protocol error is no good ending"
+    );
     let (_, present) = return_as_reader(&mut world, V5);
     assert!(!present);
 }
@@ -270,11 +290,16 @@ fn v5_4_1_0_1_received_qos_2_ids_survive_the_connection() {
         world.drop_connection(sensor);
 
         let sensor = world.client("sensor").version(version).persistent().connect();
-        let again = mqtt_codec::Publish { dup: true, ..publish("t", "once", QoS::ExactlyOnce) };
+        let again = mqtt_codec::Publish {
+            dup: true,
+            ..publish("t", "once", QoS::ExactlyOnce)
+        };
         world.send(sensor, Packet::Publish(again));
         world.send(sensor, pubrel(id(1)));
         let received = world.received(sensor);
-        let [Packet::Pubrec(pubrec), Packet::Pubcomp(pubcomp)] = &received[..] else { panic!("{received:?}") };
+        let [Packet::Pubrec(pubrec), Packet::Pubcomp(pubcomp)] = &received[..] else {
+            panic!("{received:?}")
+        };
         assert!(!pubrec.reason.is_error() && !pubcomp.reason.is_error());
         assert_eq!(world.payloads(watcher), ["once"], "{version:?}");
     }

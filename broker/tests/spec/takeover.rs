@@ -3,7 +3,7 @@
 use broker::effect::Cause;
 use mqtt_codec::{DisconnectReason, Packet, Publish, QoS, Version};
 
-use crate::world::packets::{id, publish, subscribe};
+use crate::world::packets::{id, publish, subscribe, unsubscribe};
 use crate::world::{Client, World, secs};
 
 use Version::{V5, V311};
@@ -23,7 +23,9 @@ fn v5_3_1_4_3_the_elder_connection_hears_0x8e() {
     world.subscribe(old, "news", QoS::AtLeastOnce);
     let new = world.client("reader").persistent().connect();
     let received = world.received(old);
-    let [Packet::Disconnect(packet)] = &received[..] else { panic!("{received:?}") };
+    let [Packet::Disconnect(packet)] = &received[..] else {
+        panic!("{received:?}")
+    };
     assert_eq!(packet.reason, DisconnectReason::SessionTakenOver);
     assert_eq!(world.cause(old), Some(Cause::TakenOver));
 
@@ -51,10 +53,19 @@ fn v5_3_1_4_3_never_two_connections_of_one_client() {
     let mut mine: Vec<Client> = Vec::new();
     for round in 0..12 {
         let version = Version::ALL[round % 3];
-        let client = world.client("me").version(version).persistent().clean(round % 4 == 3).connect();
+        let client = world
+            .client("me")
+            .version(version)
+            .persistent()
+            .clean(round % 4 == 3)
+            .connect();
         world.subscribe(client, "news", QoS::AtMostOnce);
         mine.push(client);
-        let alive: Vec<Client> = mine.iter().copied().filter(|client| world.is_connected(*client)).collect();
+        let alive: Vec<Client> = mine
+            .iter()
+            .copied()
+            .filter(|client| world.is_connected(*client))
+            .collect();
         assert_eq!(alive, [client], "round {round}");
         assert_eq!(world.counters().connected, 1, "round {round}");
 
@@ -70,7 +81,10 @@ fn v5_3_1_4_3_never_two_connections_of_one_client() {
 /// [MQTT-3.1.4-3] in 5.0: what still comes from the elder connection is not heard.
 #[test]
 fn v5_3_1_4_3_a_late_packet_of_the_elder_connection_is_ignored() {
-    let mut world = World::with(crate::world::Config { lines: 1, ..Default::default() });
+    let mut world = World::with(crate::world::Config {
+        lines: 1,
+        ..Default::default()
+    });
     let watcher = world.client("watcher").connect();
     world.subscribe(watcher, "#", QoS::AtMostOnce);
     let admit = |world: &mut World| {
@@ -84,12 +98,18 @@ fn v5_3_1_4_3_a_late_packet_of_the_elder_connection_is_ignored() {
     let elder = admit(&mut world);
     let younger = admit(&mut world);
     let message = || Packet::Publish(publish("t", "late", QoS::AtMostOnce));
-    assert_eq!(world.lines[0].receive(elder, message(), world.now), broker::line::Flow::Closed);
+    assert_eq!(
+        world.lines[0].receive(elder, message(), world.now),
+        broker::line::Flow::Closed
+    );
     world.lines[0].lost(elder, broker::line::Lost::Network("late too".to_owned()), world.now);
     world.settle();
     assert!(world.payloads(watcher).is_empty());
 
-    assert_eq!(world.lines[0].receive(younger, message(), world.now), broker::line::Flow::Continue);
+    assert_eq!(
+        world.lines[0].receive(younger, message(), world.now),
+        broker::line::Flow::Continue
+    );
     world.settle();
     assert_eq!(world.payloads(watcher), ["late"]);
 }
@@ -102,7 +122,11 @@ fn v5_3_2_2_3_a_displaced_clean_session_is_not_inherited() {
         let mut world = World::new();
         let old = world.client("reader").version(version).connect();
         world.subscribe(old, "news", QoS::AtLeastOnce);
-        let (new, connack) = world.client("reader").version(version).persistent().connect_with_connack();
+        let (new, connack) = world
+            .client("reader")
+            .version(version)
+            .persistent()
+            .connect_with_connack();
         assert!(!connack.session_present, "{version:?}");
         tell(&mut world, "news", "unheard");
         assert!(world.received(new).is_empty(), "{version:?}");
@@ -116,7 +140,12 @@ fn v5_4_4_0_1_no_message_is_lost_in_a_takeover() {
     for version in [V311, V5] {
         let mut world = World::limited(|limits| limits.inflight_max_v3 = 4);
         let editor = world.client("editor").connect();
-        let mut reader = world.client("reader").version(version).persistent().receive_maximum(4).connect();
+        let mut reader = world
+            .client("reader")
+            .version(version)
+            .persistent()
+            .receive_maximum(4)
+            .connect();
         world.subscribe(reader, "news", QoS::AtLeastOnce);
         world.stall(reader, true);
         let mut told = Vec::new();
@@ -126,8 +155,12 @@ fn v5_4_4_0_1_no_message_is_lost_in_a_takeover() {
                 world.publish(editor, "news", told.last().unwrap(), QoS::AtLeastOnce);
             }
             // Bytes on their way to the elder connection may never arrive: nobody acknowledges them.
-            let (next, connack) =
-                world.client("reader").version(version).persistent().receive_maximum(4).connect_with_connack();
+            let (next, connack) = world
+                .client("reader")
+                .version(version)
+                .persistent()
+                .receive_maximum(4)
+                .connect_with_connack();
             assert!(connack.session_present);
             world.stall(next, round < 4);
             reader = next;
@@ -163,11 +196,19 @@ fn v5_3_3_1_9_retained_messages_survive_a_takeover_and_come_once() {
         let editor = world.client("editor").connect();
         let mut expected: Vec<String> = (0..20).map(|number| format!("{number:02}")).collect();
         for number in &expected {
-            let message = Publish { retain: true, ..publish(&format!("state/{number}"), number, QoS::AtLeastOnce) };
+            let message = Publish {
+                retain: true,
+                ..publish(&format!("state/{number}"), number, QoS::AtLeastOnce)
+            };
             world.send(editor, Packet::Publish(message));
         }
         let reader = |world: &mut World| {
-            world.client("reader").version(version).persistent().receive_maximum(2).connect()
+            world
+                .client("reader")
+                .version(version)
+                .persistent()
+                .receive_maximum(2)
+                .connect()
         };
         let first = reader(&mut world);
         world.subscribe_with(first, subscribe(1, "state/+", QoS::AtLeastOnce));
@@ -191,6 +232,49 @@ fn v5_3_3_1_9_retained_messages_survive_a_takeover_and_come_once() {
         let third = reader(&mut world);
         world.pass(secs(1));
         assert!(world.received(third).is_empty(), "{version:?}: nothing again");
+    }
+}
+
+/// [MQTT-3.10.4-2] in 5.0, [MQTT-3.10.4-2] in 3.1.1: retained messages that wait for the window are taken up no more once
+/// their subscription is gone, and a repeated SUBSCRIBE starts over instead of adding up.
+#[test]
+fn v5_3_10_4_2_retained_messages_stop_with_their_subscription() {
+    for version in [V311, V5] {
+        let mut world = World::limited(|limits| limits.inflight_max_v3 = 1);
+        let editor = world.client("editor").connect();
+        for number in 0..9 {
+            let name = format!("state/{number}");
+            let message = Publish {
+                retain: true,
+                ..publish(&name, &name, QoS::AtLeastOnce)
+            };
+            world.send(editor, Packet::Publish(message));
+        }
+        let reader = world
+            .client("reader")
+            .version(version)
+            .persistent()
+            .receive_maximum(1)
+            .connect();
+        for number in 1..=3 {
+            world.subscribe_with(reader, subscribe(number, "state/+", QoS::AtLeastOnce));
+        }
+        let first = world.publishes(reader);
+        assert_eq!(first.len(), 1);
+        world.acknowledge(reader, &first[0]);
+        assert_eq!(
+            read_to_the_end(&mut world, reader).len(),
+            9,
+            "{version:?}: all of them once more"
+        );
+
+        world.subscribe_with(reader, subscribe(4, "state/+", QoS::AtLeastOnce));
+        world.send(reader, unsubscribe(5, "state/+"));
+        assert_eq!(
+            read_to_the_end(&mut world, reader).len(),
+            1,
+            "{version:?}: the one that was sent"
+        );
     }
 }
 

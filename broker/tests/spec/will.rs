@@ -1,9 +1,7 @@
 //! Wills: all the ways in which a connection can end, and what becomes of its will. Chapters 3.1.2, 3.1.3 and 3.14.
 
 use broker::line::Lost;
-use mqtt_codec::{
-    ConnackReason, Disconnect, DisconnectReason, Packet, PublishProperties, QoS, Version, Will,
-};
+use mqtt_codec::{ConnackReason, Disconnect, DisconnectReason, Packet, PublishProperties, QoS, Version, Will};
 
 use crate::world::packets::{publish, topic};
 use crate::world::{Client, World, secs};
@@ -11,7 +9,7 @@ use crate::world::{Client, World, secs};
 use Version::{V5, V31, V311};
 
 /// A world with a client that hears every will, at any QoS. It is of 3.1.1, whose clients may be silent for ever.
-fn watched() -> (World, Client) {
+pub(super) fn watched() -> (World, Client) {
     watched_in(V311)
 }
 
@@ -23,7 +21,7 @@ fn watched_in(version: Version) -> (World, Client) {
 }
 
 /// Whether the watcher is still there to hear, and has heard nothing.
-fn hears_nothing(world: &mut World, watcher: Client) -> bool {
+pub(super) fn hears_nothing(world: &mut World, watcher: Client) -> bool {
     world.is_connected(watcher) && world.received(watcher).is_empty()
 }
 
@@ -32,7 +30,14 @@ fn leave(world: &mut World, client: Client, reason: DisconnectReason) {
 }
 
 fn will(retain: bool, qos: QoS) -> Will {
-    Will { topic: topic("gone/a"), payload: "a is gone".into(), qos, retain, delay_secs: 0, properties: None }
+    Will {
+        topic: topic("gone/a"),
+        payload: "a is gone".into(),
+        qos,
+        retain,
+        delay_secs: 0,
+        properties: None,
+    }
 }
 
 /// A way in which a connection ends, with its name.
@@ -41,7 +46,9 @@ type Ending = (&'static str, fn(&mut World, Client));
 const LOSSES: [Ending; 5] = [
     ("the network breaks", |world, client| world.drop_connection(client)),
     ("keep alive runs out", |world, _| world.pass(secs(100))),
-    ("a malformed packet", |world, client| world.send_bytes(client, &[0x36, 0])),
+    ("a malformed packet", |world, client| {
+        world.send_bytes(client, &[0x36, 0])
+    }),
     ("a protocol error", |world, client| world.send(client, Packet::Pingresp)),
     ("another connection displaces it", |world, client| {
         let version = world.connections[client.0].version;
@@ -56,7 +63,12 @@ fn v5_3_1_2_8_the_will_follows_every_abnormal_end() {
     for version in Version::ALL {
         for (name, ending) in LOSSES {
             let (mut world, watcher) = watched();
-            let client = world.client("a").version(version).keep_alive(secs(10)).will("gone/a", "a is gone", 0).connect();
+            let client = world
+                .client("a")
+                .version(version)
+                .keep_alive(secs(10))
+                .will("gone/a", "a is gone", 0)
+                .connect();
             world.pass(secs(9));
             assert!(hears_nothing(&mut world, watcher), "{version:?}: a will is for later");
             ending(&mut world, client);
@@ -72,7 +84,10 @@ fn v5_3_1_2_8_the_will_follows_every_abnormal_end() {
 #[test]
 fn v5_3_1_2_8_the_will_follows_a_panic() {
     // One line, so that the connection is where the test looks for it.
-    let mut world = World::with(crate::world::Config { lines: 1, ..Default::default() });
+    let mut world = World::with(crate::world::Config {
+        lines: 1,
+        ..Default::default()
+    });
     let watcher = world.client("watcher").connect();
     world.subscribe(watcher, "gone/#", QoS::ExactlyOnce);
     let connect = mqtt_codec::Connect {
@@ -97,7 +112,12 @@ fn v5_3_14_4_3_disconnect_takes_the_will_away() {
     for version in Version::ALL {
         for delay_secs in [0, 5] {
             let (mut world, watcher) = watched();
-            let client = world.client("a").version(version).persistent().will("gone/a", "never", delay_secs).connect();
+            let client = world
+                .client("a")
+                .version(version)
+                .persistent()
+                .will("gone/a", "never", delay_secs)
+                .connect();
             leave(&mut world, client, DisconnectReason::NormalDisconnection);
             world.pass(secs(8 * 24 * 3600));
             assert!(hears_nothing(&mut world, watcher), "{version:?}");
@@ -108,11 +128,19 @@ fn v5_3_14_4_3_disconnect_takes_the_will_away() {
 /// [MQTT-3.1.2-8] in 5.0: trap 10. DISCONNECT with any reason but 0x00 leaves the will to be published.
 #[test]
 fn v5_3_1_2_8_disconnect_with_another_reason_keeps_the_will() {
-    for reason in DisconnectReason::ALL.iter().copied().filter(|reason| reason.allowed_from_client()) {
+    for reason in DisconnectReason::ALL
+        .iter()
+        .copied()
+        .filter(|reason| reason.allowed_from_client())
+    {
         let (mut world, watcher) = watched();
         let client = world.client("a").will("gone/a", "a is gone", 0).connect();
         leave(&mut world, client, reason);
-        let expected: &[&str] = if reason == DisconnectReason::NormalDisconnection { &[] } else { &["a is gone"] };
+        let expected: &[&str] = if reason == DisconnectReason::NormalDisconnection {
+            &[]
+        } else {
+            &["a is gone"]
+        };
         assert_eq!(world.payloads(watcher), expected, "{reason}");
         assert!(world.received(client).is_empty(), "the client said the last word");
     }
@@ -125,9 +153,19 @@ fn v311_3_1_2_12_no_will_no_message() {
     for version in Version::ALL {
         for (name, ending) in LOSSES {
             let (mut world, watcher) = watched();
-            let earlier = world.client("a").version(version).persistent().will("gone/a", "earlier", 0).connect();
+            let earlier = world
+                .client("a")
+                .version(version)
+                .persistent()
+                .will("gone/a", "earlier", 0)
+                .connect();
             leave(&mut world, earlier, DisconnectReason::NormalDisconnection);
-            let client = world.client("a").version(version).persistent().keep_alive(secs(10)).connect();
+            let client = world
+                .client("a")
+                .version(version)
+                .persistent()
+                .keep_alive(secs(10))
+                .connect();
             ending(&mut world, client);
             world.pass(secs(4000));
             assert!(hears_nothing(&mut world, watcher), "{version:?}: {name}");
@@ -140,7 +178,12 @@ fn v311_3_1_2_12_no_will_no_message() {
 fn v5_3_1_2_10_a_published_will_is_forgotten() {
     for (version, delay_secs) in [(V311, 0), (V5, 0), (V5, 5)] {
         let (mut world, watcher) = watched();
-        let client = world.client("a").version(version).persistent().will("gone/a", "once", delay_secs).connect();
+        let client = world
+            .client("a")
+            .version(version)
+            .persistent()
+            .will("gone/a", "once", delay_secs)
+            .connect();
         world.drop_connection(client);
         world.pass(secs(6));
         assert_eq!(world.payloads(watcher), ["once"]);
@@ -159,17 +202,28 @@ fn v5_3_1_2_15_will_retain() {
     for version in Version::ALL {
         for retain in [true, false] {
             let (mut world, watcher) = watched();
-            let client = world.client("a").version(version).will_packet(will(retain, QoS::AtLeastOnce)).connect();
+            let client = world
+                .client("a")
+                .version(version)
+                .will_packet(will(retain, QoS::AtLeastOnce))
+                .connect();
             world.drop_connection(client);
             let live = world.publishes(watcher);
             assert_eq!(live.len(), 1);
-            assert!(!live[0].retain, "{version:?}: to a standing subscription it is a message like any other");
+            assert!(
+                !live[0].retain,
+                "{version:?}: to a standing subscription it is a message like any other"
+            );
 
             let late = world.client("late").connect();
             world.subscribe(late, "gone/a", QoS::AtLeastOnce);
             let retained = world.publishes(late);
             assert_eq!(retained.len(), usize::from(retain), "{version:?} retain {retain}");
-            assert!(retained.iter().all(|publish| publish.retain && publish.payload == "a is gone"));
+            assert!(
+                retained
+                    .iter()
+                    .all(|publish| publish.retain && publish.payload == "a is gone")
+            );
         }
     }
 }
@@ -182,7 +236,11 @@ fn v311_3_1_2_9_will_qos() {
             let (mut world, watcher) = watched();
             let modest = world.client("modest").connect();
             world.subscribe(modest, "gone/a", QoS::AtLeastOnce);
-            let client = world.client("a").version(version).will_packet(will(false, qos)).connect();
+            let client = world
+                .client("a")
+                .version(version)
+                .will_packet(will(false, qos))
+                .connect();
             world.drop_connection(client);
             assert_eq!(world.publishes(watcher)[0].qos, qos, "{version:?}");
             assert_eq!(world.publishes(modest)[0].qos, qos.min(QoS::AtLeastOnce), "{version:?}");
@@ -200,113 +258,27 @@ fn v5_3_1_3_10_will_properties_are_passed_on() {
         message_expiry_secs: Some(50),
         response_topic: Some(topic("answer")),
         correlation_data: Some("question".into()),
-        user_properties: pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        user_properties: pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect(),
         content_type: Some("text/plain".into()),
         ..PublishProperties::default()
     };
-    let message = Will { properties: Some(Box::new(properties.clone())), delay_secs: 10, ..will(false, QoS::AtMostOnce) };
+    let message = Will {
+        properties: Some(Box::new(properties.clone())),
+        delay_secs: 10,
+        ..will(false, QoS::AtMostOnce)
+    };
     let client = world.client("a").persistent().will_packet(message).connect();
     world.drop_connection(client);
     world.pass(secs(10));
     let heard = world.publishes(watcher).remove(0);
-    assert_eq!(*heard.properties.unwrap(), properties, "its time begins with its publication");
-}
-
-/// [MQTT-3.1.2-8] in 5.0: trap 9. A delayed will goes out after its delay or with its session, whichever comes first.
-#[test]
-fn v5_3_1_2_8_delay_or_session_end_whichever_comes_first() {
-    for (delay_secs, expiry, due) in [(10, 100, 10), (100, 10, 10), (10, 10, 10), (10, 0, 0), (0, 100, 0)] {
-        let (mut world, watcher) = watched();
-        let client = world.client("a").expiry(expiry).will("gone/a", "late", delay_secs).connect();
-        world.drop_connection(client);
-        if due > 0 {
-            world.pass(secs(due) - 1);
-            assert!(hears_nothing(&mut world, watcher), "delay {delay_secs} expiry {expiry}: too early");
-            world.pass(1);
-        }
-        assert_eq!(world.payloads(watcher), ["late"], "delay {delay_secs} expiry {expiry}");
-        world.pass(secs(200));
-        assert!(hears_nothing(&mut world, watcher), "delay {delay_secs} expiry {expiry}: once");
-    }
-}
-
-/// [MQTT-3.1.2-8] in 5.0: DISCONNECT 0x04 may end the session as well; its will does not wait longer than that.
-#[test]
-fn v5_3_1_2_8_disconnect_with_will_and_another_expiry() {
-    for (expiry, due) in [(Some(0), 0), (Some(3), 3), (None, 10)] {
-        let (mut world, watcher) = watched();
-        let client = world.client("a").expiry(100).will("gone/a", "as told", 10).connect();
-        let packet = Disconnect {
-            session_expiry_secs: expiry,
-            ..Disconnect::new(DisconnectReason::DisconnectWithWillMessage)
-        };
-        world.send(client, Packet::Disconnect(packet));
-        if due > 0 {
-            world.pass(secs(due) - 1);
-            assert!(hears_nothing(&mut world, watcher), "{expiry:?}");
-            world.pass(1);
-        }
-        assert_eq!(world.payloads(watcher), ["as told"], "{expiry:?}");
-    }
-}
-
-/// [MQTT-3.1.3-9] in 5.0, [MQTT-3.1.2-8] in 5.0: who is back within the delay was never gone, as often as it happens.
-#[test]
-fn v5_3_1_3_9_a_return_within_the_delay_keeps_the_will_back() {
-    let (mut world, watcher) = watched();
-    for _ in 0..3 {
-        let client = world.client("a").persistent().will("gone/a", "never", 10).connect();
-        world.pass(secs(60));
-        world.drop_connection(client);
-        world.pass(secs(10) - 1);
-    }
-    let client = world.client("a").persistent().will("gone/a", "the last one's", 2).connect();
-    world.pass(secs(60));
-    assert!(hears_nothing(&mut world, watcher));
-    world.drop_connection(client);
-    world.pass(secs(3));
-    assert_eq!(world.payloads(watcher), ["the last one's"]);
-}
-
-/// [MQTT-3.1.2-8] in 5.0, [MQTT-3.1.3-9] in 5.0: trap 9. In a takeover the will goes out if the session ends by it or
-/// there is no delay, and is kept back if the session goes on within the delay.
-#[test]
-fn v5_3_1_2_8_wills_in_a_takeover() {
-    // Expiry and delay of the elder connection, clean start of the younger, whether the will goes out.
-    let cases = [
-        (0, 60, false, true),
-        (0, 0, false, true),
-        (3600, 60, true, true),
-        (3600, 0, true, true),
-        (3600, 0, false, true),
-        (3600, 60, false, false),
-    ];
-    for (expiry, delay_secs, clean, heard) in cases {
-        let story = format!("expiry {expiry}, delay {delay_secs}, clean start {clean}");
-        let (mut world, watcher) = watched();
-        let elder = world.client("a").expiry(expiry).will("gone/a", "elder", delay_secs).connect();
-        world.client("a").clean(clean).expiry(3600).connect();
-        assert!(!world.is_connected(elder));
-        let expected: &[&str] = if heard { &["elder"] } else { &[] };
-        assert_eq!(world.payloads(watcher), expected, "{story}");
-        world.pass(secs(1000));
-        assert!(hears_nothing(&mut world, watcher), "{story}: never later");
-    }
-}
-
-/// [MQTT-3.1.2-8] in 5.0: trap 9. A clean start ends the session of a client that is away, and so its delayed will is
-/// due: the newcomer is no return to that session.
-#[test]
-fn v5_3_1_2_8_a_clean_start_after_the_loss_ends_the_session_with_its_will() {
-    let (mut world, watcher) = watched();
-    let elder = world.client("a").expiry(3600).will("gone/a", "elder", 60).connect();
-    world.drop_connection(elder);
-    world.pass(secs(5));
-    assert!(hears_nothing(&mut world, watcher));
-    world.client("a").clean(true).connect();
-    assert_eq!(world.payloads(watcher), ["elder"]);
-    world.pass(secs(1000));
-    assert!(hears_nothing(&mut world, watcher));
+    assert_eq!(
+        *heard.properties.unwrap(),
+        properties,
+        "its time begins with its publication"
+    );
 }
 
 /// [MQTT-3.1.2-8] in 3.1.1: a displaced connection ended without DISCONNECT.
@@ -314,8 +286,18 @@ fn v5_3_1_2_8_a_clean_start_after_the_loss_ends_the_session_with_its_will() {
 fn v311_3_1_2_8_a_takeover_publishes_the_will() {
     for (version, persistent) in [(V31, true), (V311, true), (V31, false), (V311, false)] {
         let (mut world, watcher) = watched();
-        world.client("a").version(version).clean(!persistent).will("gone/a", "elder", 0).connect();
-        world.client("a").version(version).clean(!persistent).will("gone/a", "younger", 0).connect();
+        world
+            .client("a")
+            .version(version)
+            .clean(!persistent)
+            .will("gone/a", "elder", 0)
+            .connect();
+        world
+            .client("a")
+            .version(version)
+            .clean(!persistent)
+            .will("gone/a", "younger", 0)
+            .connect();
         assert_eq!(world.payloads(watcher), ["elder"], "{version:?} {persistent}");
     }
 }
@@ -341,19 +323,35 @@ fn v5_3_1_2_7_the_will_is_the_connections_own() {
 fn v5_3_1_2_8_a_stopping_broker_publishes_wills_first() {
     let (mut world, watcher) = watched_in(V5);
     world.client("a").persistent().will("gone/a", "connected", 0).connect();
-    world.client("b").version(V311).will("gone/b", "connected, of 3.1.1", 0).connect();
-    let away = world.client("c").persistent().will("gone/c", "away, delayed", 600).connect();
+    world
+        .client("b")
+        .version(V311)
+        .will("gone/b", "connected, of 3.1.1", 0)
+        .connect();
+    let away = world
+        .client("c")
+        .persistent()
+        .will("gone/c", "away, delayed", 600)
+        .connect();
     world.drop_connection(away);
-    let polite = world.client("d").persistent().will("gone/d", "said goodbye", 0).connect();
+    let polite = world
+        .client("d")
+        .persistent()
+        .will("gone/d", "said goodbye", 0)
+        .connect();
     leave(&mut world, polite, DisconnectReason::NormalDisconnection);
 
     world.drain();
     let mut received = world.received(watcher);
-    let Some(Packet::Disconnect(goodbye)) = received.pop() else { panic!("{received:?}") };
+    let Some(Packet::Disconnect(goodbye)) = received.pop() else {
+        panic!("{received:?}")
+    };
     assert_eq!(goodbye.reason, DisconnectReason::ServerShuttingDown);
-    let payload = |packet: &Packet| match packet {
-        Packet::Publish(publish) => String::from_utf8(publish.payload.to_vec()).unwrap(),
-        other => panic!("{other:?}"),
+    let payload = |packet: &Packet| {
+        let Packet::Publish(publish) = packet else {
+            panic!("{packet:?}")
+        };
+        String::from_utf8(publish.payload.to_vec()).unwrap()
     };
     let mut heard: Vec<String> = received.iter().map(payload).collect();
     heard.sort();

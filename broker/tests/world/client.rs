@@ -140,10 +140,10 @@ impl World {
             .iter()
             .position(|packet| matches!(packet, Packet::Suback(_)))
             .expect("a SUBACK");
-        match inbox.remove(place) {
-            Packet::Suback(suback) => suback,
-            other => panic!("{other:?}"),
-        }
+        let Packet::Suback(suback) = inbox.remove(place) else {
+            unreachable!("its place was found")
+        };
+        suback
     }
 
     /// Publishes without flags. QoS 1 and 2 take packet id 1; acknowledgements are left in the inbox.

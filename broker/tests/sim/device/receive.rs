@@ -1,6 +1,9 @@
 //! What the client receives, held against what the standard lets it receive.
 
-use mqtt_codec::{DisconnectReason, Packet, PacketId, PubackReason, Publish, PubrecReason, PubrelReason, QoS, Version};
+use mqtt_codec::{
+    DisconnectReason, Packet, PacketId, PubackReason, Publish, PubrecReason, PubrelReason, QoS, Suback, Unsuback,
+    Version,
+};
 
 use super::{Device, Subscription};
 use crate::sim::ledger::Ledger;
@@ -63,35 +66,44 @@ impl Device {
                 self.life.unreleased.remove(&packet.packet_id.get());
                 self.line.answers.push_back(packets::pubcomp(packet.packet_id));
             }
-            Packet::Suback(packet) => {
-                let (filter, qos) = self
-                    .line
-                    .requests
-                    .remove(&packet.packet_id.get())
-                    .expect("a SUBSCRIBE that waits");
-                let qos = qos.expect("a SUBACK for a SUBSCRIBE");
-                assert!(!packet.reasons[0].is_error(), "{name}: {filter} refused");
-                let state = self.life.subscriptions.get_mut(filter).unwrap();
-                if *state == Subscription::Unsure {
-                    *state = Subscription::On(ledger.now, qos);
-                }
-            }
-            Packet::Unsuback(packet) => {
-                let (filter, qos) = self
-                    .line
-                    .requests
-                    .remove(&packet.packet_id.get())
-                    .expect("an UNSUBSCRIBE that waits");
-                assert_eq!(qos, None, "{name}: UNSUBACK for a SUBSCRIBE");
-                self.life.subscriptions.insert(filter, Subscription::Off(ledger.now));
-            }
+            Packet::Suback(packet) => self.subscribed(ledger, &packet),
+            Packet::Unsuback(packet) => self.unsubscribed(ledger, &packet),
             Packet::Disconnect(packet) => {
                 let fair = [DisconnectReason::SessionTakenOver, DisconnectReason::QuotaExceeded];
                 assert!(fair.contains(&packet.reason), "{name}: {packet:?}");
             }
             Packet::Pingresp => {}
-            other => panic!("{name}: {other:?}"),
+            Packet::Connect(_)
+            | Packet::Connack(_)
+            | Packet::Subscribe(_)
+            | Packet::Unsubscribe(_)
+            | Packet::Pingreq
+            | Packet::Auth(_) => panic!("{name}: {packet:?}"),
         }
+    }
+
+    fn subscribed(&mut self, ledger: &Ledger, packet: &Suback) {
+        let (filter, qos) = self
+            .line
+            .requests
+            .remove(&packet.packet_id.get())
+            .expect("a SUBSCRIBE that waits");
+        let qos = qos.expect("a SUBACK for a SUBSCRIBE");
+        assert!(!packet.reasons[0].is_error(), "{}: {filter} refused", self.id);
+        let state = self.life.subscriptions.get_mut(filter).unwrap();
+        if *state == Subscription::Unsure {
+            *state = Subscription::On(ledger.now, qos);
+        }
+    }
+
+    fn unsubscribed(&mut self, ledger: &Ledger, packet: &Unsuback) {
+        let (filter, qos) = self
+            .line
+            .requests
+            .remove(&packet.packet_id.get())
+            .expect("an UNSUBSCRIBE that waits");
+        assert_eq!(qos, None, "{}: UNSUBACK for a SUBSCRIBE", self.id);
+        self.life.subscriptions.insert(filter, Subscription::Off(ledger.now));
     }
 
     /// The conversation of the client's own PUBLISH is over.

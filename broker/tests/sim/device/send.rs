@@ -141,7 +141,18 @@ impl Device {
                 self.line.pubcomps.push_back(packet.packet_id);
                 return None;
             }
-            _ => return None,
+            Packet::Connect(_)
+            | Packet::Connack(_)
+            | Packet::Publish(_)
+            | Packet::Pubrec(_)
+            | Packet::Subscribe(_)
+            | Packet::Suback(_)
+            | Packet::Unsubscribe(_)
+            | Packet::Unsuback(_)
+            | Packet::Pingreq
+            | Packet::Pingresp
+            | Packet::Disconnect(_)
+            | Packet::Auth(_) => return None,
         };
         self.line.counted.remove(&id);
         let message = self.life.open.remove(&id)?;
