@@ -67,6 +67,7 @@ def connect(request, broker):
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_messages_go_through_in_order(connect, name, qos):
+    """[MQTT-7.0.0-2] in 3.1.1: a client of another house needs nothing but the standard."""
     sub, pub = connect(), connect()
     sub.subscribe(name, qos=qos)
     for number in range(50):
