@@ -70,17 +70,20 @@ pub enum Kind {
     Unsubscribe,
     /// PINGREQ until PINGRESP.
     Ping,
+    /// A will, from the loss of its client until it is published.
+    Will,
 }
 
 impl Kind {
     /// All kinds, in the order of the counters.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connect,
         Self::Publish,
         Self::Deliver,
         Self::Subscribe,
         Self::Unsubscribe,
         Self::Ping,
+        Self::Will,
     ];
 }
 

@@ -36,6 +36,7 @@ mod routes;
 mod share;
 mod subscribe;
 mod tick;
+mod will;
 
 /// Names one connection: the slot of its session and the number of the connection in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use mqtt_codec::{ClientId, PacketId, Will};
 pub(crate) use feed::Feed;
 pub(crate) use inflight::{Acknowledged, Resend};
 pub use inflight::{Delivery, Inflight};
-pub(crate) use link::{Held, Link, Pending};
+pub(crate) use link::{Asked, Held, Link, Pending};
 pub(crate) use offer::Offered;
 pub use outbox::Outbox;
 pub(crate) use parcel::{Parcel, Templates};
@@ -38,6 +38,8 @@ pub(crate) const NEVER_SECS: u32 = u32::MAX;
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) client_id: ClientId,
+    /// The user name of its last connection.
+    pub(crate) username: Option<String>,
     /// Seconds that it outlives its connection; 0: it ends with it.
     pub(crate) expiry_secs: u32,
     pub(crate) queue: Queue,
@@ -63,6 +65,7 @@ impl Session {
         Self {
             key,
             client_id,
+            username: None,
             expiry_secs: 0,
             queue: Queue::default(),
             inflight: Inflight::default(),

@@ -19,6 +19,8 @@ pub enum Ask<'a> {
     Unsubscribe(&'a Unsubscribe),
     /// To be sent this message.
     Deliver(&'a Message),
+    /// To have this published because the client was lost.
+    Will(&'a Message),
 }
 
 /// Who asks, and for what.

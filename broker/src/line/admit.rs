@@ -231,6 +231,7 @@ impl Line {
             return key;
         };
         session.forget_timers(turn);
+        session.username = connect.username.as_ref().map(ToString::to_string);
         session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
         // [MQTT-3.1.3-9] in 5.0: back before the delay is over, so nobody needs to know.
         session.will = None;
@@ -273,7 +274,6 @@ impl Line {
             epoch,
             version: connect.version,
             peer,
-            username: connect.username.as_ref().map(ToString::to_string),
             out: Outbox::default(),
             dirty: false,
             window: if wide {

@@ -1,16 +1,13 @@
 //! The ends of connections and sessions, with all that follows from them.
 
-use std::sync::Arc;
-
-use mqtt_codec::{DisconnectReason, PublishProperties, QoS, Will};
+use mqtt_codec::{DisconnectReason, QoS, Will};
 
 use super::share::Among;
 use super::{ConnectionKey, Line};
 use crate::counters::Drop;
 use crate::effect::{Cause, Closing, ClosingRecord, Effect};
 use crate::exchange::Refusal;
-use crate::key::SessionKey;
-use crate::message::{Message, Millis};
+use crate::message::Millis;
 use crate::routing::{RouteChange, RouteRequest};
 use crate::session::{Link, NEVER_SECS, Session};
 use crate::timers::Timer;
@@ -41,22 +38,6 @@ impl Line {
             Lost::Panic => {
                 self.turn.counters.panics += 1;
                 self.close_with(connection, DisconnectReason::UnspecifiedError, Cause::Panic);
-            }
-        }
-        self.settle();
-    }
-
-    /// Ends all connections, because the broker stops: wills first, so that those who are still connected get them.
-    pub fn drain_wills(&mut self, now: Millis) {
-        self.turn.now = now;
-        for slot in 0..self.slots.len() {
-            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else {
-                continue;
-            };
-            let key = session.key;
-            let of_link = session.link.as_mut().and_then(|link| link.will.take());
-            if let Some(will) = of_link.or_else(|| session.will.take()) {
-                self.publish_will(&will, key);
             }
         }
         self.settle();
@@ -160,7 +141,11 @@ impl Line {
                 let due_at = session.will_due_at();
                 self.turn.timers.set(due_at, key, Timer::Will);
             }
-            Some(will) => self.publish_will(&will, key),
+            Some(will) => {
+                let Some(session) = self.session_at(slot) else { return };
+                let testator = session.testator();
+                self.publish_will(&will, &testator);
+            }
             None => {}
         }
     }
@@ -231,7 +216,7 @@ impl Line {
             self.turn.drop_message(Drop::SessionEnded);
         }
         if let Some(will) = session.will.take() {
-            self.publish_will(&will, key);
+            self.publish_will(&will, &session.testator());
         }
         for (delivery, _) in moved {
             if !self.share_again(&delivery, Among::All, vec![key]) {
@@ -248,22 +233,6 @@ impl Line {
                 self.turn.end(*ended);
             }
         }
-    }
-
-    /// [MQTT-3.1.2-8] in both: published as any message, retained if asked for.
-    pub(super) fn publish_will(&mut self, will: &Will, publisher: SessionKey) {
-        let properties = will.properties.as_deref();
-        let expiry_secs = properties.and_then(|properties| properties.message_expiry_secs);
-        let message = Arc::new(Message {
-            topic: will.topic.clone(),
-            payload: will.payload.clone(),
-            qos: will.qos,
-            retain: will.retain,
-            properties: properties.map(|properties| Box::new(forwarded(properties))),
-            expires_at: expiry_secs.map(|secs| self.turn.now.plus_secs(u64::from(secs))),
-            publisher: Some(publisher),
-        });
-        self.publish_own(&message);
     }
 }
 
@@ -282,12 +251,6 @@ impl Session {
         self.left_at.plus_secs(u64::from(self.expiry_secs))
     }
 
-    /// When the waiting will is due: after its delay or with the session, whichever comes first.
-    pub(super) fn will_due_at(&self) -> Millis {
-        let delay_secs = self.will.as_ref().map_or(0, |will| will.delay_secs);
-        self.left_at.plus_secs(u64::from(delay_secs.min(self.expiry_secs)))
-    }
-
     /// Takes out what a shared group can give to others. Says how many of them had been waiting in the queue.
     fn give_up_shared(&mut self) -> (usize, Vec<Moved>) {
         let sent = self.inflight.take_shared();
@@ -301,15 +264,6 @@ impl Session {
             sent.chain(waiting.into_iter().map(|delivery| (delivery, None)))
                 .collect(),
         )
-    }
-}
-
-fn forwarded(properties: &PublishProperties) -> PublishProperties {
-    PublishProperties {
-        topic_alias: None,
-        message_expiry_secs: None,
-        subscription_ids: Vec::new(),
-        ..properties.clone()
     }
 }
 

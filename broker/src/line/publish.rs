@@ -63,10 +63,9 @@ impl Line {
             return Flow::Closed;
         };
         let key = session.key;
-        let username = session.link.as_ref().and_then(|link| link.username.as_deref());
         let request = Request {
             client_id: &session.client_id,
-            username,
+            username: session.username.as_deref(),
             ask: Ask::Publish(&publish),
         };
         match turn.judge(&exchange, &request) {

@@ -12,7 +12,7 @@ use crate::exchange::{Ask, Exchange, Kind, Refusal, Request, Verdict, phase};
 use crate::message::Millis;
 use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
 use crate::routing::{RouteChange, RouteOutcomes, RouteReply, RouteRequest, Ticket};
-use crate::session::{Feed, Link, Pending, Session};
+use crate::session::{Asked, Feed, Link, Pending, Session};
 use crate::turn::Turn;
 
 impl Line {
@@ -32,10 +32,9 @@ impl Line {
             self.turn.end(exchange.cancel());
             return Flow::Closed;
         };
-        let username = session.link.as_ref().and_then(|link| link.username.as_deref());
         let request = Request {
             client_id: &session.client_id,
-            username,
+            username: session.username.as_deref(),
             ask: Ask::Subscribe(&packet),
         };
         match turn.judge(&exchange, &request) {
@@ -46,7 +45,8 @@ impl Line {
             Verdict::Stop(refusal) => {
                 turn.end(exchange.stop(refusal));
                 let reasons = packet.filters.iter().map(|_| refusal.suback()).collect();
-                return write_suback(session, connection, packet.packet_id, reasons, turn);
+                write_suback(session, connection, packet.packet_id, reasons, turn);
+                return Flow::Continue;
             }
             Verdict::Cancel => {
                 turn.end(exchange.cancel());
@@ -65,10 +65,11 @@ impl Line {
         let pending = Pending {
             exchange: exchange.block(),
             packet_id: packet.packet_id,
-            filters: packet.filters.into_iter().map(detach).collect(),
-            unsubscribed: Vec::new(),
-            subscription_id: packet.subscription_id,
-            refused,
+            asked: Asked::Subscribe {
+                filters: packet.filters.into_iter().map(detach).collect(),
+                subscription_id: packet.subscription_id,
+                refused,
+            },
         };
         let ticket = Ticket {
             connection,
@@ -94,10 +95,9 @@ impl Line {
             self.turn.end(exchange.cancel());
             return Flow::Closed;
         };
-        let username = session.link.as_ref().and_then(|link| link.username.as_deref());
         let request = Request {
             client_id: &session.client_id,
-            username,
+            username: session.username.as_deref(),
             ask: Ask::Unsubscribe(&packet),
         };
         match turn.judge(&exchange, &request) {
@@ -114,7 +114,8 @@ impl Line {
             Verdict::Stop(refusal) => {
                 turn.end(exchange.stop(refusal));
                 let reasons = packet.filters.iter().map(|_| refusal.unsuback()).collect();
-                return write_unsuback(session, connection, packet.packet_id, reasons, turn);
+                write_unsuback(session, connection, packet.packet_id, reasons, turn);
+                return Flow::Continue;
             }
             Verdict::Cancel => {
                 turn.end(exchange.cancel());
@@ -125,10 +126,7 @@ impl Line {
         let pending = Pending {
             exchange: exchange.block(),
             packet_id: packet.packet_id,
-            filters: Vec::new(),
-            unsubscribed: filters.clone(),
-            subscription_id: None,
-            refused: Vec::new(),
+            asked: Asked::Unsubscribe(filters.clone()),
         };
         let ticket = Ticket {
             connection,
@@ -157,24 +155,27 @@ impl Line {
         link.resume_if_free(connection.slot, turn);
         let id = pending.packet_id;
         turn.end(pending.exchange.resume().finish());
-        let flow = match reply.outcomes {
-            RouteOutcomes::Subscribed(outcomes) => {
-                let (reasons, feeds) =
-                    outcome_of(pending.filters, pending.subscription_id, &pending.refused, &outcomes);
-                let flow = write_suback(session, connection, id, reasons, turn);
+        match (pending.asked, reply.outcomes) {
+            (
+                Asked::Subscribe {
+                    filters,
+                    subscription_id,
+                    refused,
+                },
+                RouteOutcomes::Subscribed(outcomes),
+            ) => {
+                let (reasons, feeds) = outcome_of(filters, subscription_id, &refused, &outcomes);
+                write_suback(session, connection, id, reasons, turn);
                 // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
                 session
                     .feeds
                     .retain(|feed| feeds.iter().all(|latest| latest.filter != feed.filter));
                 session.feeds.extend(feeds);
                 session.pump(turn);
-                flow
             }
-            RouteOutcomes::Unsubscribed(existed) => {
+            (Asked::Unsubscribe(filters), RouteOutcomes::Unsubscribed(existed)) => {
                 // [MQTT-3.10.4-2] in 5.0: retained messages that have not been taken up stay where they are.
-                session
-                    .feeds
-                    .retain(|feed| !pending.unsubscribed.contains(&feed.filter));
+                session.feeds.retain(|feed| !filters.contains(&feed.filter));
                 let reason = |existed: bool| {
                     if existed {
                         UnsubackReason::Success
@@ -182,10 +183,13 @@ impl Line {
                         UnsubackReason::NoSubscriptionExisted
                     }
                 };
-                write_unsuback(session, connection, id, existed.into_iter().map(reason).collect(), turn)
+                write_unsuback(session, connection, id, existed.into_iter().map(reason).collect(), turn);
             }
-        };
-        debug_assert_eq!(flow, Flow::Continue);
+            (Asked::Subscribe { .. }, RouteOutcomes::Unsubscribed(_))
+            | (Asked::Unsubscribe(_), RouteOutcomes::Subscribed(_)) => {
+                debug_assert!(false, "the router answers what it was asked");
+            }
+        }
         self.settle();
     }
 }
@@ -284,13 +288,13 @@ fn write_suback(
     packet_id: PacketId,
     reasons: Vec<SubackReason>,
     turn: &mut Turn,
-) -> Flow {
+) {
     let packet = Packet::Suback(Suback {
         packet_id,
         properties: AckProperties::default(),
         reasons,
     });
-    write_answer(session.link.as_deref_mut(), connection, &packet, turn)
+    write_answer(session.link.as_deref_mut(), connection, &packet, turn);
 }
 
 fn write_unsuback(
@@ -299,18 +303,17 @@ fn write_unsuback(
     packet_id: PacketId,
     reasons: Vec<UnsubackReason>,
     turn: &mut Turn,
-) -> Flow {
+) {
     let packet = Packet::Unsuback(Unsuback {
         packet_id,
         properties: AckProperties::default(),
         reasons,
     });
-    write_answer(session.link.as_deref_mut(), connection, &packet, turn)
+    write_answer(session.link.as_deref_mut(), connection, &packet, turn);
 }
 
-fn write_answer(link: Option<&mut Link>, connection: ConnectionKey, packet: &Packet, turn: &mut Turn) -> Flow {
+fn write_answer(link: Option<&mut Link>, connection: ConnectionKey, packet: &Packet, turn: &mut Turn) {
     if let Some(link) = link {
         link.write(connection.slot, packet, turn);
     }
-    Flow::Continue
 }

@@ -170,19 +170,6 @@ impl Line {
         }
     }
 
-    fn check_will(&mut self, key: SessionKey) {
-        let now = self.turn.now;
-        let Some(session) = self.session_at(key.slot()) else {
-            return;
-        };
-        if session.link.is_none()
-            && session.will_due_at() <= now
-            && let Some(will) = session.will.take()
-        {
-            self.publish_will(&will, key);
-        }
-    }
-
     /// [MQTT-3.3.2-5] in 5.0. What expires in a full queue makes room that publishers wait for.
     fn purge(&mut self, slot: u32) {
         if let Some(session) = self

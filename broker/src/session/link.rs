@@ -1,9 +1,9 @@
 //! A session's connection: what is true of it only while it lasts.
 
-use mqtt_codec::{Packet, PacketId, SubscribeFilter, TopicFilter, TopicName, Version, Will};
+use mqtt_codec::{Packet, PacketId, SubscribeFilter, SubscriptionId, TopicFilter, TopicName, Version, Will};
 
 use super::{Outbox, Trail};
-use crate::exchange::{Exchange, phase};
+use crate::exchange::{Exchange, Refusal, phase};
 use crate::line::Peer;
 use crate::message::Millis;
 
@@ -14,7 +14,6 @@ pub(crate) struct Link {
     pub(crate) epoch: u32,
     pub(crate) version: Version,
     pub(crate) peer: Peer,
-    pub(crate) username: Option<String>,
     pub(crate) out: Outbox,
     /// Whether the line's list of connections to be written has this one.
     pub(crate) dirty: bool,
@@ -54,13 +53,19 @@ pub(crate) struct Link {
 pub(crate) struct Pending {
     pub(crate) exchange: Exchange<phase::Blocked>,
     pub(crate) packet_id: PacketId,
-    /// What was asked; empty for UNSUBSCRIBE.
-    pub(crate) filters: Vec<SubscribeFilter>,
-    /// What an UNSUBSCRIBE named; empty for SUBSCRIBE.
-    pub(crate) unsubscribed: Vec<TopicFilter>,
-    pub(crate) subscription_id: Option<mqtt_codec::SubscriptionId>,
-    /// What was refused before the router was asked, by place.
-    pub(crate) refused: Vec<Option<crate::exchange::Refusal>>,
+    pub(crate) asked: Asked,
+}
+
+/// What the router was asked, as far as its answer needs it.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Subscribe {
+        filters: Vec<SubscribeFilter>,
+        subscription_id: Option<SubscriptionId>,
+        /// What was refused before the router was asked, by place.
+        refused: Vec<Option<Refusal>>,
+    },
+    Unsubscribe(Vec<TopicFilter>),
 }
 
 /// A request that the overseer lets wait.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{Alias, PacketId, PacketKind, Patch, QoS, TopicName, Version};
+use mqtt_codec::{Alias, ClientId, PacketId, PacketKind, Patch, QoS, TopicName, Version};
 
 use super::{Delivery, Link, Parcel, Session};
 use crate::counters::Drop;
@@ -82,7 +82,12 @@ impl Session {
         };
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
-            exchange = match judge_delivery(&self.client_id, link, exchange, &parcel.message(), turn) {
+            exchange = match judge_delivery(
+                (&self.client_id, self.username.as_deref()),
+                exchange,
+                &parcel.message(),
+                turn,
+            ) {
                 Judged::Proceed(exchange) => exchange,
                 // Nothing of QoS 0 is kept, so that a hold is a drop.
                 Judged::Wait(_) | Judged::Over => return Offered::Dropped(Drop::Forbidden),
@@ -138,7 +143,12 @@ impl Session {
         };
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
-            exchange = match judge_delivery(&self.client_id, link, exchange, &delivery.message, turn) {
+            exchange = match judge_delivery(
+                (&self.client_id, self.username.as_deref()),
+                exchange,
+                &delivery.message,
+                turn,
+            ) {
                 Judged::Proceed(exchange) => exchange,
                 Judged::Over => return Offered::Dropped(Drop::Forbidden),
                 Judged::Wait(millis) => {
@@ -232,15 +242,14 @@ pub(crate) enum Judged {
 
 /// Asks the overseer whether a message may be delivered. The exchange has ended unless it may.
 pub(crate) fn judge_delivery(
-    client_id: &mqtt_codec::ClientId,
-    link: &Link,
+    (client_id, username): (&ClientId, Option<&str>),
     exchange: Exchange<phase::Running>,
     message: &Message,
     turn: &mut Turn,
 ) -> Judged {
     let request = Request {
         client_id,
-        username: link.username.as_deref(),
+        username,
         ask: Ask::Deliver(message),
     };
     match turn.judge(&exchange, &request) {

@@ -134,7 +134,12 @@ impl Session {
         turn.templates.next_parcel();
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
-            exchange = match judge_delivery(&self.client_id, link, exchange, &delivery.message, turn) {
+            exchange = match judge_delivery(
+                (&self.client_id, self.username.as_deref()),
+                exchange,
+                &delivery.message,
+                turn,
+            ) {
                 Judged::Proceed(exchange) => exchange,
                 Judged::Wait(_) | Judged::Over => return turn.drop_message(Drop::Forbidden),
             };

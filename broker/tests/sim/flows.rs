@@ -17,7 +17,20 @@ fn live_through(first_seed: u64) {
     let histories = number("STROWGER_TEST_HISTORIES").unwrap_or(HISTORIES) / 2;
     println!("seeds from {first_seed} on");
     for seed in first_seed..first_seed + histories {
+        let told = TellSeed(seed);
         History::new(seed, false).run();
+        drop(told);
+    }
+}
+
+/// Says which history failed, so that it can be replayed.
+struct TellSeed(u64);
+
+impl Drop for TellSeed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("replay with STROWGER_TEST_SEED={}", self.0);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ impl Overseer for Moody {
         self.asked += 1;
         let may_wait = match request.ask {
             // The world has no other work while a CONNECT waits.
-            Ask::Connect(_) => false,
+            Ask::Connect(_) | Ask::Will(_) => false,
             // A QoS 0 delivery does not wait: it is dropped.
             Ask::Deliver(message) => message.qos != QoS::AtMostOnce,
             Ask::Publish(_) | Ask::Subscribe(_) | Ask::Unsubscribe(_) => true,

@@ -36,6 +36,7 @@ impl Overseer for Customs {
         match request.ask {
             Ask::Connect(_) => Verdict::Proceed,
             Ask::Publish(publish) => self.orders("publish", &publish.topic),
+            Ask::Will(message) => self.orders("will", &message.topic),
             Ask::Subscribe(subscribe) => self.orders("subscribe", &subscribe.filters[0].filter),
             Ask::Unsubscribe(unsubscribe) => self.orders("unsubscribe", &unsubscribe.filters[0]),
             Ask::Deliver(message) if request.client_id.starts_with("barred") => self.orders("deliver", &message.topic),
@@ -286,5 +287,32 @@ fn a_blocked_delivery_waits_and_keeps_its_place() {
         assert_eq!(world.counters().queued, 2);
         world.pass(millis(1));
         assert_eq!(world.payloads(readers[0]), ["first", "second"]);
+    }
+}
+
+/// Trap 20: a will is judged as any message when it is published, whatever way its client went. It has nobody who could
+/// wait or be told, so that a verdict other than Proceed drops it, counted.
+#[test]
+fn a_will_is_judged_like_any_other_message() {
+    for delay_secs in [0, 5] {
+        let (mut world, _, reader) = border(Version::V5);
+        for (id, topic) in [("one", "will/stop"), ("two", "will/wait"), ("three", "will/go")] {
+            let client = world.client(id).persistent().will(topic, "gone", delay_secs).connect();
+            world.drop_connection(client);
+        }
+        world.pass(millis(5000));
+        let topics: Vec<String> = world
+            .publishes(reader)
+            .iter()
+            .map(|publish| publish.topic.to_string())
+            .collect();
+        assert_eq!(topics, ["will/go"]);
+        let counters = world.counters();
+        assert_eq!(
+            counters.stopped[Kind::Will as usize][Refusal::NotAuthorized as usize],
+            2
+        );
+        assert_eq!(counters.finished[Kind::Will as usize], 1);
+        assert_eq!(counters.dropped[Drop::Forbidden as usize], 2);
     }
 }

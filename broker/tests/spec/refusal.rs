@@ -19,7 +19,7 @@ impl Overseer for Strict {
         match (request.ask, place) {
             (Ask::Connect(_), Some(place)) => Verdict::Stop(Refusal::ALL[place]),
             (Ask::Publish(_) | Ask::Subscribe(_) | Ask::Unsubscribe(_), _) => Verdict::Stop(Refusal::NotAuthorized),
-            (Ask::Connect(_) | Ask::Deliver(_), _) => Verdict::Proceed,
+            (Ask::Connect(_) | Ask::Deliver(_) | Ask::Will(_), _) => Verdict::Proceed,
         }
     }
 
