@@ -18,6 +18,7 @@ use actix::prelude::SendError;
 use broker::effect::{Closing, Effect, Forward};
 use broker::line::{ConnectionKey, Line, Lost};
 use broker::routing::RouteRequest;
+use broker::session::Outbox;
 use bytes::BytesMut;
 
 use crate::clock::Clock;
@@ -74,6 +75,8 @@ pub(crate) struct Desk {
     /// What reads from connections go into, one after the other.
     pub(crate) read_buffer: RefCell<BytesMut>,
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
+    /// A connection that was ended in the turn that admitted it, before it had a socket here.
+    stillborn: RefCell<Option<(ConnectionKey, Outbox)>>,
     lines: OnceCell<Vec<Addr<SessionActor>>>,
     router: Addr<RouterActor>,
     requests: RefCell<Vec<RouteRequest>>,
@@ -104,6 +107,7 @@ impl Desk {
             conversations: Cell::new(0),
             read_buffer: RefCell::new(BytesMut::new()),
             sockets: RefCell::new(Vec::new()),
+            stillborn: RefCell::new(None),
             lines: OnceCell::new(),
             router,
             requests: RefCell::new(Vec::new()),
@@ -128,9 +132,12 @@ impl Desk {
     }
 
     /// Gives a connection's socket its place.
-    pub(crate) fn seat(&self, slot: u32, socket: Rc<Socket>) {
+    pub(crate) fn seat(&self, connection: ConnectionKey, socket: Rc<Socket>) {
+        if let Some((_, last_words)) = self.stillborn.take().filter(|(ended, _)| *ended == connection) {
+            return socket.close(last_words);
+        }
         let mut sockets = self.sockets.borrow_mut();
-        let slot = slot as usize;
+        let slot = connection.slot as usize;
         if sockets.len() <= slot {
             sockets.resize_with(slot + 1, || None);
         }
@@ -174,10 +181,15 @@ impl Desk {
                     record,
                 } = *closing;
                 report_closed(&record);
-                if let Some(socket) = self.socket_of(connection) {
-                    socket.close(last_words);
-                    if let Some(place) = self.sockets.borrow_mut().get_mut(connection.slot as usize) {
-                        *place = None;
+                match self.socket_of(connection) {
+                    Some(socket) => {
+                        socket.close(last_words);
+                        if let Some(place) = self.sockets.borrow_mut().get_mut(connection.slot as usize) {
+                            *place = None;
+                        }
+                    }
+                    None => {
+                        self.stillborn.replace(Some((connection, last_words)));
                     }
                 }
             }

@@ -108,7 +108,7 @@ impl Conversation {
         };
         let (reader, writer) = stream.into_split();
         let socket = Rc::new(Socket::new(connection.epoch, writer));
-        desk.seat(connection.slot, Rc::clone(&socket));
+        desk.seat(connection, Rc::clone(&socket));
         let served = Served {
             desk,
             connection,
@@ -190,7 +190,11 @@ impl Served {
                     self.take(bytes);
                 }
                 Woken::Writable => self.desk.write_out(self.connection.slot),
-                Woken::Ended(error) => self.desk.lose(self.connection, &error),
+                Woken::Ended(error) => {
+                    self.desk.lose(self.connection, &error);
+                    let last_words = self.socket.take_last_words().unwrap_or_default();
+                    return Box::pin(self.part(last_words)).await;
+                }
                 Woken::Closed(last_words) => return Box::pin(self.part(last_words)).await,
             }
         }
