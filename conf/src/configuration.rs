@@ -95,8 +95,8 @@ choice! {
 section! {
     /// Retained messages of the whole broker.
     "retained" Retained {
-        /// Topics with a retained message; 0 keeps none.
-        messages_max: usize = 1_000_000, Range(0..=100_000_000), "messages";
+        /// Topics with a retained message.
+        messages_max: usize = 1_000_000, Range(1..=100_000_000), "messages";
         /// Payload of one retained message.
         payload_bytes_max: usize = 1_048_576, Range(0..=WIRE_BYTES_MAX), "bytes";
     }
