@@ -183,6 +183,10 @@ impl Line {
         }
         self.turn.counters.queued -= given.len() as u64;
         kept.into_iter().for_each(|delivery| session.queue.push(delivery));
+        let limits = &self.turn.limits;
+        if session.queue.is_full(limits.queue_messages_max, limits.queue_bytes_max) {
+            self.turn.presence.set_full(session.key, true);
+        }
         session.note_room(&mut self.turn);
         session.plan_purge(&mut self.turn);
     }

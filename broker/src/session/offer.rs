@@ -206,9 +206,12 @@ impl Session {
         self.queue.push(delivery);
         turn.counters.queued += 1;
         if self.queue.is_full(messages_max, bytes_max) {
-            turn.presence.set_full(self.key, true);
             if self.link.is_some() && turn.limits.queue_full == QueueFull::Refuse && !by_group {
+                // Its connection ends before this turn does. Were it called full meanwhile, other lines would refuse
+                // publishers for it.
                 turn.overflowed.push(self.key.slot());
+            } else {
+                turn.presence.set_full(self.key, true);
             }
             self.plan_purge(turn);
         }
