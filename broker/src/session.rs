@@ -14,7 +14,7 @@ pub(crate) use parcel::{Parcel, Templates};
 pub use queue::Queue;
 pub use trail::Trail;
 
-use crate::exchange::{Exchange, phase};
+use crate::exchange::{Ask, Exchange, Request, phase};
 use crate::key::SessionKey;
 use crate::message::Millis;
 
@@ -76,6 +76,15 @@ impl Session {
             routed: false,
             held_until: None,
             link: None,
+        }
+    }
+
+    /// What its client asks of the overseer.
+    pub(crate) fn request<'a>(&'a self, ask: Ask<'a>) -> Request<'a> {
+        Request {
+            client_id: &self.client_id,
+            username: self.username.as_deref(),
+            ask,
         }
     }
 

@@ -13,7 +13,7 @@ use super::routes::Routes;
 use super::{ConnectionKey, Flow, Line};
 use crate::counters::Drop;
 use crate::effect::Forward;
-use crate::exchange::{Ask, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
 use crate::key::SessionKey;
 use crate::limits::QueueFull;
 use crate::message::Message;
@@ -63,11 +63,7 @@ impl Line {
             return Flow::Closed;
         };
         let key = session.key;
-        let request = Request {
-            client_id: &session.client_id,
-            username: session.username.as_deref(),
-            ask: Ask::Publish(&publish),
-        };
+        let request = session.request(Ask::Publish(&publish));
         match turn.judge(&exchange, &request) {
             Verdict::Proceed => self.proceed(connection, key, exchange, &publish),
             Verdict::Block(millis) => hold(session, turn, connection, (exchange, Packet::Publish(publish)), millis),

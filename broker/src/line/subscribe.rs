@@ -8,7 +8,7 @@ use mqtt_codec::{
 use super::hold::hold;
 use super::{ConnectionKey, Flow, Line};
 use crate::effect::Effect;
-use crate::exchange::{Ask, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
 use crate::message::Millis;
 use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
 use crate::routing::{RouteChange, RouteOutcomes, RouteReply, RouteRequest, Ticket};
@@ -32,11 +32,7 @@ impl Line {
             self.turn.end(exchange.cancel());
             return Flow::Closed;
         };
-        let request = Request {
-            client_id: &session.client_id,
-            username: session.username.as_deref(),
-            ask: Ask::Subscribe(&packet),
-        };
+        let request = session.request(Ask::Subscribe(&packet));
         match turn.judge(&exchange, &request) {
             Verdict::Proceed => {}
             Verdict::Block(millis) => {
@@ -95,11 +91,7 @@ impl Line {
             self.turn.end(exchange.cancel());
             return Flow::Closed;
         };
-        let request = Request {
-            client_id: &session.client_id,
-            username: session.username.as_deref(),
-            ask: Ask::Unsubscribe(&packet),
-        };
+        let request = session.request(Ask::Unsubscribe(&packet));
         match turn.judge(&exchange, &request) {
             Verdict::Proceed => {}
             Verdict::Block(millis) => {
