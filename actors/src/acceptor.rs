@@ -1,6 +1,6 @@
 //! The acceptor actor: takes connections on a listener of one line, within the listener's bounds.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,19 +8,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use broker::line::Peer;
+use broker::line::{Peer, home_line};
 use broker::message::Millis;
-use bytes::BytesMut;
-use tokio::net::TcpStream;
+use bytes::{Bytes, BytesMut};
+use mqtt_codec::decode_connect;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::desk::Desk;
 use crate::exchange::ExchangeActor;
+use crate::message::Arrival;
 use crate::settings::ListenerLimits;
 use crate::transport::tcp;
 
 /// After an error of the system's, such as no free descriptor.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Connections accepted before others have their turn.
+const TURN: u64 = 32;
+/// Bytes that are read from a connection as soon as it is accepted.
+const FIRST_READ_BYTES: usize = 512;
 
 /// Counts the connections of one listener over all lines.
 #[derive(Debug)]
@@ -42,18 +50,15 @@ impl Gate {
             self.open.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        Some(Permit(Arc::new(Inside(Arc::clone(self)))))
+        Some(Permit(Arc::clone(self)))
     }
 }
 
 /// A connection's leave to be open; goes with it from line to line.
-#[derive(Clone, Debug)]
-pub(crate) struct Permit(#[allow(dead_code, reason = "held for its Drop")] Arc<Inside>);
-
 #[derive(Debug)]
-struct Inside(Arc<Gate>);
+pub(crate) struct Permit(Arc<Gate>);
 
-impl Drop for Inside {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
@@ -147,13 +152,20 @@ impl Share {
             gate,
             mut bucket,
         } = self;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe on account of types that change their descriptor; a TcpListener does not"
+        )]
+        let listener = AsyncFd::with_interest(listener, Interest::READABLE)?;
         let mut refused: u64 = 0;
-        loop {
+        for accepted_count in 1_u64.. {
+            if accepted_count.is_multiple_of(TURN) {
+                yield_now().await;
+            }
             while let Err(wait) = bucket.take(desk.clock.now()) {
                 sleep(wait).await;
             }
-            let (stream, address) = match listener.accept().await {
+            let (stream, address) = match tcp::accept(&listener).await {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection; waiting");
@@ -168,17 +180,52 @@ impl Share {
                 }
                 continue;
             };
-            admit(&desk, stream, Peer::Address(address), permit);
+            admit(
+                &desk,
+                Arrival {
+                    stream,
+                    peer: Peer::Address(address),
+                    read: BytesMut::new(),
+                    permit,
+                },
+            );
         }
+        Ok(())
     }
 }
 
-fn admit(desk: &Rc<Desk>, stream: TcpStream, peer: Peer, permit: Permit) {
-    if let Err(error) = tcp::prepare(&stream) {
-        tracing::debug!(%peer, %error, "connection gone as soon as it was there");
-        return;
+/// Gives a connection to this line, or to its client's home line if a whole CONNECT is there to tell.
+fn admit(desk: &Rc<Desk>, mut arrival: Arrival) {
+    let home = match read_first(desk, &mut arrival) {
+        Ok(home) => home,
+        Err(error) => {
+            return tracing::debug!(peer = %arrival.peer, %error, "connection gone as soon as it was there");
+        }
+    };
+    if home == desk.index {
+        ExchangeActor::start_with(desk, arrival);
+    } else {
+        desk.hand_over(home, arrival);
     }
-    ExchangeActor::start_with(desk, stream, peer, BytesMut::new(), permit);
+}
+
+/// Reads what has come with the connection. A client's home is here for as long as its CONNECT is not known.
+fn read_first(desk: &Desk, arrival: &mut Arrival) -> io::Result<u16> {
+    let mut first = [0; FIRST_READ_BYTES];
+    let read = match arrival.stream.read(&mut first) {
+        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(length) => first.get(..length).unwrap_or_default(),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(desk.index),
+        Err(error) => return Err(error),
+    };
+    desk.line.borrow_mut().count_bytes_in(read.len());
+    arrival.read = BytesMut::from(read);
+    let mut packet = Bytes::copy_from_slice(read);
+    // What breaks a rule is refused here.
+    Ok(match decode_connect(&mut packet, desk.settings.connect_bytes_max) {
+        Ok(Some(connect)) => home_line(&connect.client_id, desk.settings.lines, desk.index),
+        Ok(None) | Err(_) => desk.index,
+    })
 }
 
 /// From the line, when the broker stops: accept nobody any more.

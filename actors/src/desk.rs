@@ -18,16 +18,15 @@ use actix::prelude::SendError;
 use broker::effect::{Closing, Effect, Forward};
 use broker::line::{ConnectionKey, Line, Lost};
 use broker::routing::RouteRequest;
-use broker::session::Outbox;
 use bytes::BytesMut;
 
 use crate::clock::Clock;
-use crate::message::{Deliver, Reroute};
+use crate::message::{Adopt, Arrival, Deliver, Reroute};
 use crate::report::report_closed;
 use crate::router::RouterActor;
 use crate::session::SessionActor;
 use crate::settings::LineSettings;
-use crate::transport::Socket;
+use crate::transport::{Ending, Socket};
 
 /// How long a line with too much on its way to another waits before it looks again.
 const RELIEF: Duration = Duration::from_millis(1);
@@ -76,8 +75,10 @@ pub(crate) struct Desk {
     pub(crate) read_buffer: RefCell<BytesMut>,
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     /// A connection that was ended in the turn that admitted it, before it had a socket here.
-    stillborn: RefCell<Option<(ConnectionKey, Outbox)>>,
+    stillborn: RefCell<Option<(ConnectionKey, Ending)>>,
     lines: OnceCell<Vec<Addr<SessionActor>>>,
+    /// Connections that this turn found to belong to other lines, by line.
+    departures: RefCell<Vec<Vec<Arrival>>>,
     router: Addr<RouterActor>,
     requests: RefCell<Vec<RouteRequest>>,
     unsent: RefCell<Vec<VecDeque<Deliver>>>,
@@ -109,6 +110,7 @@ impl Desk {
             sockets: RefCell::new(Vec::new()),
             stillborn: RefCell::new(None),
             lines: OnceCell::new(),
+            departures: RefCell::new(Vec::new()),
             router,
             requests: RefCell::new(Vec::new()),
             dirty: RefCell::new(Vec::new()),
@@ -126,15 +128,10 @@ impl Desk {
         }
     }
 
-    /// The way to another line.
-    pub(crate) fn line_at(&self, index: u16) -> Option<&Addr<SessionActor>> {
-        self.lines.get()?.get(usize::from(index))
-    }
-
     /// Gives a connection's socket its place.
     pub(crate) fn seat(&self, connection: ConnectionKey, socket: Rc<Socket>) {
-        if let Some((_, last_words)) = self.stillborn.take().filter(|(ended, _)| *ended == connection) {
-            return socket.close(last_words);
+        if let Some((_, ending)) = self.stillborn.take().filter(|(ended, _)| *ended == connection) {
+            return socket.close(ending);
         }
         let mut sockets = self.sockets.borrow_mut();
         let slot = connection.slot as usize;
@@ -181,15 +178,20 @@ impl Desk {
                     record,
                 } = *closing;
                 report_closed(&record);
+                let ending = if last_words.is_empty() && record.cause.client_has_left() {
+                    Ending::AtOnce
+                } else {
+                    Ending::LastWords(Box::new(last_words))
+                };
                 match self.socket_of(connection) {
                     Some(socket) => {
-                        socket.close(last_words);
+                        socket.close(ending);
                         if let Some(place) = self.sockets.borrow_mut().get_mut(connection.slot as usize) {
                             *place = None;
                         }
                     }
                     None => {
-                        self.stillborn.replace(Some((connection, last_words)));
+                        self.stillborn.replace(Some((connection, ending)));
                     }
                 }
             }
@@ -245,6 +247,7 @@ impl Desk {
         }
         self.dirty.replace(dirty);
         self.send_forwards();
+        self.send_departures();
         self.send_requests();
         if self.line.borrow().has_work() {
             let now = self.clock.now();
@@ -308,6 +311,39 @@ impl Desk {
         self.congested.set(congested);
         if !congested {
             self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Sends a connection to another line, with the end of the turn.
+    pub(crate) fn hand_over(&self, home: u16, arrival: Arrival) {
+        let mut departures = self.departures.borrow_mut();
+        let home = usize::from(home);
+        if departures.len() <= home {
+            departures.resize_with(home + 1, Vec::new);
+        }
+        if let Some(departures) = departures.get_mut(home) {
+            departures.push(arrival);
+        }
+        self.schedule_flush();
+    }
+
+    fn send_departures(&self) {
+        for (home, departures) in self.departures.borrow_mut().iter_mut().enumerate() {
+            if departures.is_empty() {
+                continue;
+            }
+            let arrivals = std::mem::take(departures);
+            let Some(line) = self.lines.get().and_then(|lines| lines.get(home)) else {
+                continue;
+            };
+            if let Err(SendError::Full(adopt) | SendError::Closed(adopt)) = line.try_send(Adopt { arrivals }) {
+                let closed = adopt.arrivals.len();
+                tracing::warn!(
+                    line = home,
+                    closed,
+                    "connections closed: their home line does not keep up"
+                );
+            }
         }
     }
 

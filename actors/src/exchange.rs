@@ -1,11 +1,11 @@
 //! The exchange actor: one connection, from its first byte to its last.
 
-use std::future::poll_fn;
 use std::io;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -13,14 +13,13 @@ use broker::line::{ConnectionKey, Flow, Lost, Peer};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Frame, Version, decode, frame};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_util::io::poll_read_buf;
 
 use crate::acceptor::Permit;
 use crate::desk::Desk;
-use crate::transport::{Socket, tcp};
+use crate::message::Arrival;
+use crate::transport::{Ending, Socket};
 
 mod connect;
 
@@ -28,26 +27,37 @@ mod connect;
 const READ_BYTES: usize = 64 << 10;
 /// For a client to take its last packets and close its side.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Bytes that are read and thrown away after a goodbye, so that it is not lost in a connection reset.
-const FAREWELL_READ_MAX: usize = 1 << 20;
 
 /// Holds one conversation and ends with it.
+///
+/// A conversation has two parts, each a future of its own, so that the many that idle in the second hold no room for the
+/// first.
 pub(crate) struct ExchangeActor {
-    conversation: Option<Conversation>,
+    opening: Option<Box<Opening>>,
 }
 
 impl ExchangeActor {
-    /// Takes a connection on this line. `read` holds what was read from it already.
-    pub(crate) fn start_with(desk: &Rc<Desk>, stream: TcpStream, peer: Peer, read: BytesMut, permit: Permit) {
-        let conversation = Conversation {
-            desk: Rc::clone(desk),
-            stream: Some(stream),
+    /// Takes a connection on this line.
+    pub(crate) fn start_with(desk: &Rc<Desk>, arrival: Arrival) {
+        let Arrival {
+            stream,
+            peer,
+            read,
+            permit,
+        } = arrival;
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => return tracing::warn!(%peer, %error, "connection closed: the event queue does not take it"),
+        };
+        let opening = Opening {
+            desk: Conversing::at(desk),
+            stream,
             peer,
             read,
             permit,
         };
         Self {
-            conversation: Some(conversation),
+            opening: Some(Box::new(opening)),
         }
         .start();
     }
@@ -57,109 +67,71 @@ impl Actor for ExchangeActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let Some(conversation) = self.conversation.take() else {
+        let Some(opening) = self.opening.take() else {
             return ctx.stop();
         };
-        ctx.spawn(conversation.hold().into_actor(self).map(|(), _, ctx| ctx.stop()));
+        ctx.spawn(opening.open().into_actor(self).map(|served, actor, ctx| match served {
+            Some(served) => {
+                ctx.spawn(served.into_actor(actor).map(|(), _, ctx| ctx.stop()));
+            }
+            None => ctx.stop(),
+        }));
     }
 }
 
-/// A connection before its client is known.
-struct Conversation {
-    desk: Rc<Desk>,
-    /// `None` once it has left for another line.
-    stream: Option<TcpStream>,
-    peer: Peer,
-    read: BytesMut,
-    permit: Permit,
-}
+/// The line's desk, which counts a conversation for as long as this is held.
+struct Conversing(Rc<Desk>);
 
-/// Counts a conversation for as long as it lasts.
-struct Counted(Rc<Desk>);
-
-impl Counted {
-    fn new(desk: &Rc<Desk>) -> Self {
+impl Conversing {
+    fn at(desk: &Rc<Desk>) -> Self {
         desk.conversations.set(desk.conversations.get() + 1);
         Self(Rc::clone(desk))
     }
 }
 
-impl Drop for Counted {
+impl Drop for Conversing {
     fn drop(&mut self) {
         self.0.conversations.set(self.0.conversations.get().saturating_sub(1));
     }
 }
 
-impl Conversation {
-    async fn hold(mut self) {
-        let _counted = Counted::new(&self.desk);
-        let Some((version, connection)) = self.open().await else {
-            return;
-        };
-        let Self {
-            desk,
-            stream: Some(stream),
-            read,
-            permit,
-            ..
-        } = self
-        else {
-            return;
-        };
-        let (reader, writer) = stream.into_split();
-        let socket = Rc::new(Socket::new(connection.epoch, writer));
-        desk.seat(connection, Rc::clone(&socket));
-        let served = Served {
-            desk,
-            connection,
-            version,
-            reader,
-            socket,
-            read,
-            _permit: permit,
-        };
-        served.serve().await;
-    }
+impl Deref for Conversing {
+    type Target = Desk;
 
-    /// Writes a refusal, if there is one to write, and closes.
-    async fn refuse(&mut self, bytes: &[u8]) {
-        let Some(stream) = self.stream.as_mut().filter(|_| !bytes.is_empty()) else {
-            return;
-        };
-        let farewell = async {
-            stream.write_all(bytes).await?;
-            stream.shutdown().await?;
-            discard(stream).await
-        };
-        if timeout(FAREWELL, farewell).await.is_err() {
-            tracing::debug!(peer = %self.peer, "the client did not take its refusal in time");
-        }
+    fn deref(&self) -> &Desk {
+        &self.0
     }
 }
 
-/// Reads until the client closes its side, so that the kernel does not answer unread bytes with a reset.
-async fn discard(stream: &mut (impl AsyncReadExt + Unpin)) -> io::Result<()> {
-    let mut buffer = vec![0; 4096];
-    let mut total = 0;
-    while total < FAREWELL_READ_MAX {
-        match stream.read(&mut buffer).await? {
-            0 => break,
-            read => total += read,
-        }
-    }
-    Ok(())
+/// A connection before its client is known.
+struct Opening {
+    desk: Conversing,
+    stream: TcpStream,
+    peer: Peer,
+    read: BytesMut,
+    permit: Permit,
 }
 
-/// A connection whose client is known.
+/// A connection whose client is known: a future that lasts as long as the connection.
 struct Served {
-    desk: Rc<Desk>,
+    desk: Conversing,
     connection: ConnectionKey,
     version: Version,
-    reader: tcp::Reader,
     socket: Rc<Socket>,
     /// A packet that is not whole, or what came after one that has to wait. Holds no memory when empty.
     read: BytesMut,
+    /// The goodbye, once it is being said.
+    parting: Option<Pin<Box<dyn Future<Output = ()>>>>,
     _permit: Permit,
+}
+
+/// Says goodbye within a bound.
+async fn part(socket: Rc<Socket>, last_words: Box<Outbox>) {
+    match timeout(FAREWELL, socket.part(*last_words)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::trace!(%error, "the connection was gone before the goodbye"),
+        Err(_) => tracing::debug!("a client did not take its goodbye in time"),
+    }
 }
 
 /// What a connection woke up for.
@@ -167,22 +139,25 @@ enum Woken {
     Read(Bytes, usize),
     Waiting,
     Writable,
-    Ended(io::Error),
-    Closed(Outbox),
+    Gone(io::Error),
+    Closed(Ending),
 }
 
-impl Served {
-    async fn serve(mut self) {
-        // What followed the CONNECT in the same read.
-        let first = std::mem::take(&mut self.read).freeze();
-        self.take(first);
+impl Future for Served {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         loop {
-            match poll_fn(|cx| self.poll_woken(cx)).await {
+            if let Some(parting) = &mut self.parting {
+                return parting.as_mut().poll(cx);
+            }
+            match ready!(self.poll_woken(cx)) {
                 Woken::Read(bytes, length) => {
                     self.take(bytes);
                     if length >= READ_BYTES {
                         // There is more; the others first.
-                        tokio::task::yield_now().await;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
                     }
                 }
                 Woken::Waiting => {
@@ -190,20 +165,30 @@ impl Served {
                     self.take(bytes);
                 }
                 Woken::Writable => self.desk.write_out(self.connection.slot),
-                Woken::Ended(error) => {
+                Woken::Gone(error) => {
                     self.desk.lose(self.connection, &error);
-                    let last_words = self.socket.take_last_words().unwrap_or_default();
-                    return Box::pin(self.part(last_words)).await;
+                    // A client may have closed one direction only, and await what it is owed.
+                    match self.socket.take_ending() {
+                        Some(Ending::LastWords(last_words)) => self.say(last_words),
+                        Some(Ending::AtOnce) | None => return Poll::Ready(()),
+                    }
                 }
-                Woken::Closed(last_words) => return Box::pin(self.part(last_words)).await,
+                Woken::Closed(Ending::LastWords(last_words)) => self.say(last_words),
+                Woken::Closed(Ending::AtOnce) => return Poll::Ready(()),
             }
         }
+    }
+}
+
+impl Served {
+    fn say(&mut self, last_words: Box<Outbox>) {
+        self.parting = Some(Box::pin(part(Rc::clone(&self.socket), last_words)));
     }
 
     fn poll_woken(&mut self, cx: &mut TaskContext<'_>) -> Poll<Woken> {
         self.socket.attend(cx.waker());
-        if let Some(last_words) = self.socket.take_last_words() {
-            return Poll::Ready(Woken::Closed(last_words));
+        if let Some(ending) = self.socket.take_ending() {
+            return Poll::Ready(Woken::Closed(ending));
         }
         if self.socket.poll_unblocked(cx).is_ready() {
             return Poll::Ready(Woken::Writable);
@@ -222,33 +207,31 @@ impl Served {
 
     /// Reads into the line's buffer, or on to a packet that is not whole.
     fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> Poll<Woken> {
-        let reader = Pin::new(&mut self.reader);
         let result = if self.read.is_empty() {
             let mut shared = self.desk.read_buffer.borrow_mut();
             shared.reserve(READ_BYTES);
-            poll_read_buf(reader, cx, &mut *shared).map_ok(|length| (shared.split().freeze(), length))
+            let read = self.socket.poll_read(cx, &mut shared);
+            read.map_ok(|length| (shared.split().freeze(), length))
         } else {
             // Grows with what has come, not with what was announced.
             self.read.reserve(self.read.len().clamp(4096, 1 << 20));
-            poll_read_buf(reader, cx, &mut self.read).map_ok(|length| {
+            self.socket.poll_read(cx, &mut self.read).map_ok(|length| {
                 let partial = matches!(frame(&self.read, u32::MAX), Ok(Frame::Partial { .. }));
-                (
-                    if partial {
-                        Bytes::new()
-                    } else {
-                        self.read.split().freeze()
-                    },
-                    length,
-                )
+                let whole = if partial {
+                    Bytes::new()
+                } else {
+                    self.read.split().freeze()
+                };
+                (whole, length)
             })
         };
         result.map(|read| match read {
-            Ok((_, 0)) => Woken::Ended(io::ErrorKind::UnexpectedEof.into()),
+            Ok((_, 0)) => Woken::Gone(io::ErrorKind::UnexpectedEof.into()),
             Ok((bytes, length)) => {
                 self.desk.line.borrow_mut().count_bytes_in(length);
                 Woken::Read(bytes, length)
             }
-            Err(error) => Woken::Ended(error),
+            Err(error) => Woken::Gone(error),
         })
     }
 
@@ -300,17 +283,5 @@ impl Served {
         } else {
             BytesMut::from(rest)
         };
-    }
-
-    /// Says the last words and waits for the client to close, within a bound.
-    async fn part(mut self, mut last_words: Outbox) {
-        let farewell = async {
-            self.socket.write_all(&mut last_words).await?;
-            self.socket.shut_down();
-            discard(&mut self.reader).await
-        };
-        if let Ok(Err(error)) = timeout(FAREWELL, farewell).await {
-            tracing::trace!(%error, "the connection was gone before the goodbye");
-        }
     }
 }

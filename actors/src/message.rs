@@ -38,14 +38,20 @@ pub(crate) struct Rerouted {
     pub(crate) replies: Vec<RouteReply>,
 }
 
-/// From the line that accepted a connection to the client's home line. With a full box the connection is closed: the
-/// client tries again, and the line that could not keep up is spared.
+/// From the line that accepted connections in one turn to their clients' home line. With a full box they are closed: the
+/// clients try again, and the line that could not keep up is spared.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Adopt {
+    pub(crate) arrivals: Vec<Arrival>,
+}
+
+/// A connection that no event queue knows.
+#[derive(Debug)]
+pub(crate) struct Arrival {
     pub(crate) stream: TcpStream,
     pub(crate) peer: Peer,
-    /// What was read so far: a whole CONNECT and perhaps more.
+    /// What was read so far.
     pub(crate) read: BytesMut,
     pub(crate) permit: Permit,
 }

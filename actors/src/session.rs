@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 use broker::counters::Counters;
-use tokio::net::TcpStream;
 
 use crate::acceptor::{AcceptorActor, Close, Gate};
 use crate::desk::Desk;
@@ -100,9 +99,8 @@ impl Handler<Adopt> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, adopt: Adopt, _: &mut Self::Context) {
-        match TcpStream::from_std(adopt.stream) {
-            Ok(stream) => ExchangeActor::start_with(&self.desk, stream, adopt.peer, adopt.read, adopt.permit),
-            Err(error) => tracing::warn!(peer = %adopt.peer, %error, "connection lost on the way to its home line"),
+        for arrival in adopt.arrivals {
+            ExchangeActor::start_with(&self.desk, arrival);
         }
     }
 }

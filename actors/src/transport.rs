@@ -1,40 +1,55 @@
 //! What carries bytes: sockets, and the state that the line and the reader of one share.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use broker::session::Outbox;
+use bytes::BytesMut;
+use tokio::net::TcpStream;
+use tokio_util::io::poll_read_buf;
 
 pub(crate) mod tcp;
 
 /// Pieces that one system call writes.
 const SLICES: usize = 32;
+/// Bytes that are read and thrown away after a goodbye.
+const FAREWELL_READ_MAX: usize = 1 << 20;
 /// System calls that one turn spends on one connection.
 const WRITES_MAX: usize = 16;
 
-/// The writing side of a connection, with what its reader has to know.
+/// How a connection ends.
+pub(crate) enum Ending {
+    /// The client has left and nothing waits for it.
+    AtOnce,
+    /// These bytes (there may be none), then the client's turn to close.
+    LastWords(Box<Outbox>),
+}
+
+/// A connection's socket, with what its line and its reader tell each other.
 ///
 /// The line writes; one future per connection reads and waits until the socket takes more.
 pub(crate) struct Socket {
     /// The connection that it belongs to.
     pub(crate) epoch: u32,
-    writer: tcp::Writer,
     /// The socket is full.
     blocked: Cell<bool>,
     paused: Cell<bool>,
-    last_words: RefCell<Option<Outbox>>,
+    stream: RefCell<TcpStream>,
+    ending: RefCell<Option<Ending>>,
     reader: RefCell<Option<Waker>>,
 }
 
 impl Socket {
-    pub(crate) fn new(epoch: u32, writer: tcp::Writer) -> Self {
+    pub(crate) fn new(epoch: u32, stream: TcpStream) -> Self {
         Self {
             epoch,
-            writer,
             blocked: Cell::new(false),
             paused: Cell::new(false),
-            last_words: RefCell::new(None),
+            stream: RefCell::new(stream),
+            ending: RefCell::new(None),
             reader: RefCell::new(None),
         }
     }
@@ -53,15 +68,15 @@ impl Socket {
         }
     }
 
-    /// Ends the connection: the reader writes these bytes and closes.
-    pub(crate) fn close(&self, last_words: Outbox) {
-        self.last_words.replace(Some(last_words));
+    /// Ends the connection: the reader carries it out.
+    pub(crate) fn close(&self, ending: Ending) {
+        self.ending.replace(Some(ending));
         self.wake();
     }
 
-    /// What to write before closing, once the line has ended the connection.
-    pub(crate) fn take_last_words(&self) -> Option<Outbox> {
-        self.last_words.take()
+    /// How to end, once the line has ended the connection.
+    pub(crate) fn take_ending(&self) -> Option<Ending> {
+        self.ending.take()
     }
 
     pub(crate) fn pause(&self) {
@@ -75,6 +90,11 @@ impl Socket {
 
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.get()
+    }
+
+    /// Reads what is there, once; ready with the number of bytes, 0 at the end of the stream.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        poll_read_buf(Pin::new(&mut *self.stream.borrow_mut()), cx, buffer)
     }
 
     /// Writes as much as the socket takes; returns how many bytes that was.
@@ -109,8 +129,8 @@ impl Socket {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = out.gather(&mut slices);
         match slices.get(..filled) {
-            Some([one]) => self.writer.try_write(one),
-            Some(several) => self.writer.try_write_vectored(several),
+            Some([one]) => self.stream.borrow().try_write(one),
+            Some(several) => self.stream.borrow().try_write_vectored(several),
             None => Ok(0),
         }
     }
@@ -120,28 +140,31 @@ impl Socket {
         if !self.blocked.get() {
             return Poll::Pending;
         }
-        match self.writer.as_ref().poll_write_ready(cx) {
-            // An error shows with the next write.
-            Poll::Ready(_) => {
-                self.blocked.set(false);
-                Poll::Ready(())
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        // An error shows with the next write.
+        self.stream
+            .borrow()
+            .poll_write_ready(cx)
+            .map(|_| self.blocked.set(false))
     }
 
-    /// Writes all of `out`, waiting as long as it takes: the caller sets the limit.
-    pub(crate) async fn write_all(&self, out: &mut Outbox) -> io::Result<()> {
-        while !out.is_empty() {
-            self.writer.writable().await?;
+    /// Says the last words and waits for the client to close its side: what it has sent meanwhile is read and thrown
+    /// away, or the kernel would answer it with a reset and the last words would be lost. The caller sets the limit.
+    pub(crate) async fn part(&self, mut last_words: Outbox) -> io::Result<()> {
+        while !last_words.is_empty() {
+            poll_fn(|cx| self.stream.borrow().poll_write_ready(cx)).await?;
             self.blocked.set(false);
-            self.write(out)?;
+            self.write(&mut last_words)?;
+        }
+        tcp::shut_down(&self.stream.borrow());
+        let mut buffer = BytesMut::with_capacity(4096);
+        let mut total = 0;
+        while total < FAREWELL_READ_MAX {
+            match poll_fn(|cx| self.poll_read(cx, &mut buffer)).await? {
+                0 => break,
+                read => total += read,
+            }
+            buffer.clear();
         }
         Ok(())
-    }
-
-    /// Tells the client that nothing more will come.
-    pub(crate) fn shut_down(&self) {
-        tcp::shut_down(&self.writer);
     }
 }

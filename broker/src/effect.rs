@@ -90,6 +90,12 @@ impl Cause {
             Self::Refused(_) | Self::QueueFull | Self::ServerStopping | Self::Panic => "broker",
         }
     }
+
+    /// Whether the client's side of the connection is over, so that there is no end of it to wait for.
+    #[must_use]
+    pub const fn client_has_left(&self) -> bool {
+        matches!(self, Self::ClientDisconnected | Self::ConnectionLost(_))
+    }
 }
 
 impl std::fmt::Display for Cause {

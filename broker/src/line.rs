@@ -3,7 +3,6 @@
 //! A line is driven from outside, packet by packet, and never blocks. What it wants done leaves as [`Effect`]s, as bytes
 //! in outboxes and as [`Forward`]s for other lines. Every public verb takes the time as an argument.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,12 +22,14 @@ use crate::session::{Outbox, Session, Templates};
 use crate::tables::Tables;
 use crate::timers::Timers;
 use crate::turn::Turn;
+use directory::Directory;
 use routes::TopicCache;
 use share::Rotation;
 
 mod acknowledge;
 mod admit;
 mod close;
+mod directory;
 mod hold;
 mod publish;
 mod receive;
@@ -102,7 +103,7 @@ pub struct Line {
     lines: u16,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_client: HashMap<ClientId, u32, foldhash::fast::FixedState>,
+    directory: Directory,
     epochs: u32,
     cache: TopicCache,
     rotation: Rotation,
@@ -137,7 +138,7 @@ impl Line {
             lines,
             slots: Vec::new(),
             free: Vec::new(),
-            by_client: HashMap::with_hasher(hasher.clone()),
+            directory: Directory::new(hasher.clone()),
             epochs: 0,
             cache: TopicCache::new(limits.cached_topics_max, hasher.clone()),
             rotation: Rotation::new(hasher),
@@ -258,7 +259,7 @@ impl Line {
         });
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let key = SessionKey::new(self.index, slot, place.generation);
-            self.by_client.insert(client_id.clone(), slot);
+            self.directory.insert(&client_id, slot);
             place.session = Some(Box::new(Session::new(key, client_id)));
             self.turn.counters.sessions += 1;
         }
@@ -272,9 +273,7 @@ impl Line {
         place.generation = place.generation.wrapping_add(1);
         self.free.push(slot);
         self.turn.counters.sessions -= 1;
-        if self.by_client.get(&session.client_id) == Some(&slot) {
-            self.by_client.remove(&session.client_id);
-        }
+        self.directory.remove(&session.client_id, slot);
         Some(session)
     }
 

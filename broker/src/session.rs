@@ -9,7 +9,7 @@ pub(crate) use inflight::{Acknowledged, Resend};
 pub use inflight::{Delivery, Inflight};
 pub(crate) use link::{Asked, Held, Link, Pending};
 pub(crate) use offer::Offered;
-pub use outbox::Outbox;
+pub use outbox::{Buffer, Outbox};
 pub(crate) use parcel::{Parcel, Templates};
 pub use queue::Queue;
 pub use trail::Trail;
@@ -39,7 +39,7 @@ pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) client_id: ClientId,
     /// The user name of its last connection.
-    pub(crate) username: Option<String>,
+    pub(crate) username: Option<Box<str>>,
     /// Seconds that it outlives its connection; 0: it ends with it.
     pub(crate) expiry_secs: u32,
     pub(crate) queue: Queue,

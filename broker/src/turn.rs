@@ -3,15 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
 use crate::counters::{Counters, Drop};
 use crate::effect::Effect;
 use crate::exchange::{Ended, Exchange, Kind, Overseer, Request, Verdict, phase};
 use crate::limits::Limits;
 use crate::message::Millis;
 use crate::presence::Presence;
-use crate::session::Templates;
+use crate::session::{Buffer, Templates};
 use crate::tables::Tables;
 use crate::timers::Timers;
 
@@ -34,7 +32,7 @@ pub(crate) struct Turn {
     pub(crate) overflowed: Vec<u32>,
     pub(crate) effects: Vec<Effect>,
     /// Buffers that outboxes take turns with.
-    pub(crate) buffers: Vec<BytesMut>,
+    pub(crate) buffers: Vec<Box<Buffer>>,
 }
 
 impl Turn {
@@ -61,12 +59,11 @@ impl Turn {
         self.counters.count_drop(reason);
     }
 
-    pub(crate) fn buffer(&mut self) -> BytesMut {
-        self.buffers.pop().unwrap_or_else(|| BytesMut::with_capacity(4096))
+    pub(crate) fn buffer(&mut self) -> Box<Buffer> {
+        self.buffers.pop().unwrap_or_default()
     }
 
-    pub(crate) fn give_back(&mut self, mut buffer: BytesMut) {
-        buffer.clear();
+    pub(crate) fn give_back(&mut self, buffer: Box<Buffer>) {
         if self.buffers.len() < Self::BUFFERS_MAX && buffer.capacity() <= Self::BUFFER_BYTES_MAX {
             self.buffers.push(buffer);
         }

@@ -1,16 +1,19 @@
 //! From the first byte of a connection to its admission: the CONNECT packet, the way to the client's home line.
 
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use broker::line::{Admission, ConnectionKey, home_line};
+use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Connect, Frame, Version, Violation, decode_connect, frame};
 use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
 
-use super::Conversation;
-use crate::message::Adopt;
+use super::{Opening, Served, part};
+use crate::message::Arrival;
+use crate::transport::Socket;
 
 /// Bytes that a connection without a CONNECT gets room for at a time.
 const FIRST_READ_BYTES: usize = 1024;
@@ -23,32 +26,34 @@ enum First {
     Gone(io::Error),
 }
 
-impl Conversation {
+impl Opening {
     /// Admits the client. `None`: it was refused, or it went to its home line.
-    pub(super) async fn open(&mut self) -> Option<(Version, ConnectionKey)> {
+    pub(super) async fn open(mut self: Box<Self>) -> Option<Served> {
         let limit = self.desk.settings.connect_timeout;
         let Ok(first) = timeout(limit, self.read_connect()).await else {
             tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "no CONNECT in time; connection closed");
             return None;
         };
-        let (connect, packet) = match first {
-            First::Connect(connect, packet) => (connect, packet),
+        match first {
+            First::Connect(connect, packet) => {
+                let home = home_line(&connect.client_id, self.desk.settings.lines, self.desk.index);
+                if home != self.desk.index {
+                    self.hand_over(home, &packet);
+                    return None;
+                }
+                self.admit(*connect).await
+            }
             First::Violation(violation, sent) => {
                 tracing::warn!(peer = %self.peer, %violation, "connection refused");
                 let answer = self.desk.with_line(|line| line.refuse_violation(&violation, &sent));
                 self.refuse(&answer).await;
-                return None;
+                None
             }
             First::Gone(error) => {
                 tracing::debug!(peer = %self.peer, %error, "connection gone before its CONNECT");
-                return None;
+                None
             }
-        };
-        let home = home_line(&connect.client_id, self.desk.settings.lines, self.desk.index);
-        if home != self.desk.index {
-            return self.hand_over(home, &packet);
         }
-        self.admit(*connect).await
     }
 
     async fn read_connect(&mut self) -> First {
@@ -73,10 +78,7 @@ impl Conversation {
                 Err(violation) => return First::Violation(violation, self.read.split().freeze()),
             }
             self.read.reserve(FIRST_READ_BYTES);
-            let Some(stream) = &mut self.stream else {
-                return First::Gone(io::ErrorKind::NotConnected.into());
-            };
-            match stream.read_buf(&mut self.read).await {
+            match self.stream.read_buf(&mut self.read).await {
                 Ok(0) => return First::Gone(io::ErrorKind::UnexpectedEof.into()),
                 Ok(length) => self.desk.line.borrow_mut().count_bytes_in(length),
                 Err(error) => return First::Gone(error),
@@ -84,25 +86,24 @@ impl Conversation {
         }
     }
 
-    async fn admit(&mut self, connect: Connect) -> Option<(Version, ConnectionKey)> {
+    async fn admit(self: Box<Self>, connect: Connect) -> Option<Served> {
         let version = connect.version;
-        let client = connect.client_id.detach();
-        let fresh = match random() {
-            Ok(fresh) => fresh,
+        let client = connect.client_id.clone();
+        let fresh = match client.is_empty().then(random).transpose() {
+            Ok(fresh) => fresh.unwrap_or_default(),
             Err(error) => {
                 tracing::error!(%error, "no random numbers from the system; connection closed");
                 return None;
             }
         };
-        let peer = self.peer.clone();
         let mut admission = self
             .desk
-            .with_line(|line| line.admit(connect, peer, fresh, self.desk.clock.now()));
+            .with_line(|line| line.admit(connect, self.peer.clone(), fresh, self.desk.clock.now()));
         loop {
             match admission {
                 Admission::Admitted(connection) => {
                     tracing::debug!(client = %&*client, peer = %self.peer, %version, "connected");
-                    return Some((version, connection));
+                    return Some(self.serve(version, connection));
                 }
                 Admission::Refused(answer, refusal) => {
                     tracing::warn!(client = %&*client, peer = %self.peer, %version, ?refusal, "connection refused");
@@ -119,28 +120,65 @@ impl Conversation {
         }
     }
 
+    /// The second part of the conversation.
+    fn serve(self: Box<Self>, version: Version, connection: ConnectionKey) -> Served {
+        let Self {
+            desk,
+            stream,
+            read,
+            permit,
+            ..
+        } = *self;
+        let socket = Rc::new(Socket::new(connection.epoch, stream));
+        desk.seat(connection, Rc::clone(&socket));
+        let mut served = Served {
+            desk,
+            connection,
+            version,
+            socket,
+            read: BytesMut::new(),
+            parting: None,
+            _permit: permit,
+        };
+        // What followed the CONNECT in the same read.
+        served.take(read.freeze());
+        served
+    }
+
+    /// Writes a refusal, if there is one to write, and closes.
+    async fn refuse(self: Box<Self>, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let mut answer = Outbox::default();
+            answer.append(|buffer| buffer.extend_from_slice(bytes));
+            let socket = Rc::new(Socket::new(0, self.stream));
+            part(socket, Box::new(answer)).await;
+        }
+    }
+
     /// Sends the connection with all that was read from it to the line where the client's session lives.
-    fn hand_over(&mut self, home: u16, packet: &[u8]) -> Option<(Version, ConnectionKey)> {
+    fn hand_over(self: Box<Self>, home: u16, packet: &[u8]) {
         let mut read = BytesMut::with_capacity(packet.len() + self.read.len());
         read.extend_from_slice(packet);
         read.extend_from_slice(&self.read);
-        let stream = match self.stream.take()?.into_std() {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::warn!(peer = %self.peer, %error, "connection lost on the way to its home line");
-                return None;
-            }
-        };
-        let adopt = Adopt {
+        let Self {
+            desk,
             stream,
-            peer: self.peer.clone(),
-            read,
-            permit: self.permit.clone(),
-        };
-        if self.desk.line_at(home).is_none_or(|line| line.try_send(adopt).is_err()) {
-            tracing::warn!(peer = %self.peer, line = home, "connection closed: its home line does not keep up");
+            peer,
+            permit,
+            ..
+        } = *self;
+        match stream.into_std() {
+            Ok(stream) => desk.hand_over(
+                home,
+                Arrival {
+                    stream,
+                    peer,
+                    read,
+                    permit,
+                },
+            ),
+            Err(error) => tracing::warn!(%peer, %error, "connection lost on the way to its home line"),
         }
-        None
     }
 }
 

@@ -1,14 +1,11 @@
-//! MQTT over TCP: listening, and the two halves of a connection.
+//! MQTT over TCP: listening and accepting.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
+use rustix::net::SocketFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-
-pub(crate) type Reader = OwnedReadHalf;
-pub(crate) type Writer = OwnedWriteHalf;
+use tokio::io::unix::AsyncFd;
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -47,19 +44,41 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // Connections inherit it: small packets leave at once.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
-/// Prepares a connection that was accepted: small packets leave at once.
-pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)
+/// Waits for a connection. It does not block, and no event queue knows it yet: which line's queue that will be shows
+/// with its CONNECT.
+///
+/// # Errors
+///
+/// What the kernel says, for example that there are no free descriptors.
+pub(crate) async fn accept(listener: &AsyncFd<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    loop {
+        let mut ready = listener.readable().await?;
+        let accepted = ready.try_io(|listener| {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            Ok(rustix::net::acceptfrom_with(listener, flags)?)
+        });
+        match accepted {
+            Ok(accepted) => {
+                let (stream, address) = accepted?;
+                let address = address.map(SocketAddr::try_from).transpose()?;
+                let address = address.ok_or(io::ErrorKind::NotConnected)?;
+                return Ok((stream.into(), address));
+            }
+            Err(_not_ready) => {}
+        }
+    }
 }
 
 /// Closes the sending direction.
-pub(crate) fn shut_down(writer: &Writer) {
-    if let Err(error) = SockRef::from(writer.as_ref()).shutdown(Shutdown::Write) {
+pub(crate) fn shut_down(stream: &tokio::net::TcpStream) {
+    if let Err(error) = SockRef::from(stream).shutdown(Shutdown::Write) {
         tracing::trace!(%error, "the client was gone before the goodbye");
     }
 }

@@ -198,23 +198,25 @@ impl Line {
         let attempts = u128::from(self.lines) * 64;
         (0..attempts)
             .filter_map(|attempt| ClientId::new(format!("auto-{:032x}", fresh.wrapping_add(attempt))).ok())
-            .find(|id| home_line(id, self.lines, self.index) == self.index && !self.by_client.contains_key(id.as_str()))
+            .find(|id| {
+                home_line(id, self.lines, self.index) == self.index && self.directory.find(id, &self.slots).is_none()
+            })
     }
 
     /// Connects the client to its session, old or new, and writes CONNACK and what waits.
     fn accept(&mut self, connect: &Connect, assigned: bool, peer: Peer) -> ConnectionKey {
-        let found = self.by_client.get(&connect.client_id).copied();
+        let found = self.directory.find(&connect.client_id, &self.slots);
         if let Some(slot) = found {
             // [MQTT-3.1.4-3] in 5.0, [MQTT-3.1.4-2] in 3.1.1: one connection for each client.
             self.take_over(slot, connect.clean_start);
         }
         // The old connection may have been the end of its session.
-        let kept = self.by_client.get(&connect.client_id).copied();
+        let kept = self.directory.find(&connect.client_id, &self.slots);
         if let (Some(slot), true) = (kept, connect.clean_start) {
             self.end_session(slot);
         }
         let resumed = kept.filter(|_| !connect.clean_start);
-        let slot = resumed.unwrap_or_else(|| self.create_session(connect.client_id.clone()));
+        let slot = resumed.unwrap_or_else(|| self.create_session(connect.client_id.detach()));
         self.epochs = self.epochs.wrapping_add(1);
         let key = ConnectionKey {
             slot,
@@ -231,7 +233,7 @@ impl Line {
             return key;
         };
         session.forget_timers(turn);
-        session.username = connect.username.as_ref().map(ToString::to_string);
+        session.username = connect.username.as_deref().map(Box::from);
         session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
         // [MQTT-3.1.3-9] in 5.0: back before the delay is over, so nobody needs to know.
         session.will = None;
@@ -282,9 +284,8 @@ impl Line {
                 limits.inflight_max_v3
             },
             packet_bytes_max: properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize),
-            aliases_in: Vec::new(),
-            aliases_out: Vec::new(),
-            alias_out_max: usize::from(properties.topic_alias_max.min(limits.alias_out_max)),
+            aliases: None,
+            alias_out_max: properties.topic_alias_max.min(limits.alias_out_max),
             silence_millis_max: u64::from(keep_alive_secs) * 1500,
             heard_at: self.turn.now,
             looks_at: self.turn.now.plus(u64::from(keep_alive_secs) * 1500),

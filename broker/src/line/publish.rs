@@ -321,10 +321,11 @@ impl Line {
             return Err(Flow::Closed);
         };
         let place = usize::from(alias) - 1;
-        if link.aliases_in.len() <= place {
-            link.aliases_in.resize(place + 1, None);
+        let known = &mut link.aliases.get_or_insert_default().inward;
+        if known.len() <= place {
+            known.resize(place + 1, None);
         }
-        match link.aliases_in.get_mut(place) {
+        match known.get_mut(place) {
             Some(known) if !publish.topic.is_empty() => {
                 *known = Some(publish.topic.detach());
                 Ok(())

@@ -144,8 +144,7 @@ impl Link {
             return false;
         }
         if !self.out.has_buffer() {
-            let buffer = turn.buffer();
-            self.out.lend(buffer);
+            self.out.lend(turn.buffer());
         }
         let version = self.version;
         let written = self.out.append(|out| packet.encode(version, out)).is_ok();

@@ -144,6 +144,9 @@ impl Line {
             return;
         };
         let pending = link.pending.remove(place);
+        if link.pending.is_empty() {
+            link.pending = Vec::new();
+        }
         link.resume_if_free(connection.slot, turn);
         let id = pending.packet_id;
         turn.end(pending.exchange.resume().finish());

@@ -15,7 +15,7 @@ use crate::session::Session;
 pub(super) struct Testator {
     key: SessionKey,
     client_id: ClientId,
-    username: Option<String>,
+    username: Option<Box<str>>,
 }
 
 impl Session {

@@ -66,11 +66,11 @@ pub struct Inflight {
     ring: VecDeque<Option<Entry>>,
     /// Id of the ring's front.
     first: PacketId,
-    open: usize,
+    open: u32,
     /// PUBLISH packets sent on this connection and not yet acknowledged to the end.
     quota_used: u16,
     /// Entries from here on have not been sent on this connection.
-    resend_at: usize,
+    resend_at: u32,
 }
 
 impl Default for Inflight {
@@ -89,7 +89,7 @@ impl Inflight {
     /// Conversations open.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.open
+        self.open as usize
     }
 
     /// Whether none is open.
@@ -105,7 +105,7 @@ impl Inflight {
 
     /// Whether a resumed session still has packets to send again.
     pub(crate) fn resends(&self) -> bool {
-        self.resend_at < self.ring.len()
+        (self.resend_at as usize) < self.ring.len()
     }
 
     /// Gives the delivery an unused id. The caller has checked [`Self::has_room`].
@@ -121,7 +121,8 @@ impl Inflight {
             step,
             counted: true,
         }));
-        self.resend_at = self.ring.len();
+        // The ring has at most one entry for each packet id.
+        self.resend_at = self.ring.len() as u32;
         self.open += 1;
         self.quota_used += 1;
         id
@@ -182,9 +183,10 @@ impl Inflight {
 
     /// The next packet to send again, in the order of the first sending. PUBREL waits for no quota.
     pub(crate) fn next_resend(&mut self, window: u16) -> Option<Resend> {
-        while self.resend_at < self.ring.len() {
-            let id = self.id_at(self.resend_at);
-            let Some(Some(entry)) = self.ring.get_mut(self.resend_at) else {
+        while (self.resend_at as usize) < self.ring.len() {
+            let place = self.resend_at as usize;
+            let id = self.id_at(place);
+            let Some(Some(entry)) = self.ring.get_mut(place) else {
                 self.resend_at += 1;
                 continue;
             };

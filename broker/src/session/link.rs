@@ -21,11 +21,9 @@ pub(crate) struct Link {
     pub(crate) window: u16,
     /// The client's Maximum Packet Size, in bytes.
     pub(crate) packet_bytes_max: usize,
-    /// Topics that the client has given a number, by number.
-    pub(crate) aliases_in: Vec<Option<TopicName>>,
-    /// Topics that the broker has given a number, from 1 on.
-    pub(crate) aliases_out: Vec<TopicName>,
-    pub(crate) alias_out_max: usize,
+    /// `None` as long as neither side has given a topic a number.
+    pub(crate) aliases: Option<Box<Aliases>>,
+    pub(crate) alias_out_max: u16,
     /// One and a half times Keep Alive, in milliseconds; 0: none.
     pub(crate) silence_millis_max: u64,
     pub(crate) heard_at: Millis,
@@ -46,6 +44,15 @@ pub(crate) struct Link {
     pub(crate) trail: Trail,
     pub(crate) packets_in: u64,
     pub(crate) packets_out: u64,
+}
+
+/// Topic aliases of 5.0.
+#[derive(Debug, Default)]
+pub(crate) struct Aliases {
+    /// Topics that the client has given a number, by number.
+    pub(crate) inward: Vec<Option<TopicName>>,
+    /// Topics that the broker has given a number, from 1 on.
+    pub(crate) outward: Vec<TopicName>,
 }
 
 /// A request that the router is working on.

@@ -339,7 +339,7 @@ impl Link {
             self.out.append(|out| form.write(&patch, out));
         }
         if fresh {
-            self.aliases_out.push(parcel.topic.detach());
+            self.aliases.get_or_insert_default().outward.push(parcel.topic.detach());
         }
         turn.counters.count_publish_out(terms.qos, parcel.payload.len());
         self.sent(slot, PacketKind::Publish, turn);
@@ -348,9 +348,10 @@ impl Link {
 
     /// The number that stands for the topic on this connection, and whether it is given out with this packet.
     fn alias_for(&self, topic: &TopicName) -> (Option<Alias>, bool) {
-        let known = self.aliases_out.iter().position(|known| known == topic);
-        let place = known.unwrap_or(self.aliases_out.len());
-        if place >= self.alias_out_max {
+        let given = self.aliases.as_ref().map_or(&[][..], |aliases| &aliases.outward);
+        let known = given.iter().position(|known| known == topic);
+        let place = known.unwrap_or(given.len());
+        if place >= usize::from(self.alias_out_max) {
             return (None, false);
         }
         let number = u16::try_from(place + 1).ok().and_then(std::num::NonZeroU16::new);

@@ -5,11 +5,9 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Outgoing bytes in order: small packets copied into one buffer, large payloads shared.
-///
-/// An outbox that has been written out holds no memory; [`Outbox::release`] hands its buffer back for another.
+/// Room for outgoing bytes, which outboxes take turns with.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub struct Buffer {
     /// Sealed pieces, oldest first.
     pieces: VecDeque<Bytes>,
     /// What is being appended to.
@@ -17,51 +15,13 @@ pub struct Outbox {
     len: usize,
 }
 
-impl Outbox {
-    /// Bytes waiting.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
+impl Buffer {
+    /// Bytes that it can hold without growing.
+    pub(crate) fn capacity(&self) -> usize {
+        self.tail.capacity()
     }
 
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Gives an idle outbox a buffer to start with.
-    pub fn lend(&mut self, buffer: BytesMut) {
-        if self.tail.capacity() == 0 {
-            self.tail = buffer;
-        }
-    }
-
-    /// Whether it has a buffer.
-    #[must_use]
-    pub fn has_buffer(&self) -> bool {
-        self.tail.capacity() != 0
-    }
-
-    /// Lets `write` append to the buffer.
-    pub fn append<T>(&mut self, write: impl FnOnce(&mut BytesMut) -> T) -> T {
-        let before = self.tail.len();
-        let answer = write(&mut self.tail);
-        self.len += self.tail.len() - before;
-        answer
-    }
-
-    /// Appends a payload without copying it.
-    pub fn share(&mut self, payload: Bytes) {
-        if !self.tail.is_empty() {
-            self.pieces.push_back(self.tail.split().freeze());
-        }
-        self.len += payload.len();
-        self.pieces.push_back(payload);
-    }
-
-    /// Fills `slices` with what waits, oldest first; returns how many it filled.
-    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let tail = (!self.tail.is_empty()).then_some(self.tail.as_ref());
         let mut filled = 0;
         for (slice, bytes) in slices.iter_mut().zip(self.pieces.iter().map(AsRef::as_ref).chain(tail)) {
@@ -71,8 +31,7 @@ impl Outbox {
         filled
     }
 
-    /// Takes `written` bytes off the front.
-    pub fn advance(&mut self, mut written: usize) {
+    fn advance(&mut self, mut written: usize) {
         self.len = self.len.saturating_sub(written);
         while let Some(piece) = self.pieces.front_mut() {
             if written < piece.len() {
@@ -88,13 +47,71 @@ impl Outbox {
             self.tail.advance(written);
         }
     }
+}
+
+/// Outgoing bytes in order: small packets copied into one buffer, large payloads shared.
+///
+/// An outbox that has been written out is one null pointer; [`Outbox::release`] hands its buffer back for another.
+#[derive(Debug, Default)]
+pub struct Outbox(Option<Box<Buffer>>);
+
+impl Outbox {
+    /// Bytes waiting.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |buffer| buffer.len)
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives an idle outbox a buffer to start with.
+    pub fn lend(&mut self, buffer: Box<Buffer>) {
+        self.0.get_or_insert(buffer);
+    }
+
+    /// Whether it has a buffer.
+    #[must_use]
+    pub fn has_buffer(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Lets `write` append to the buffer.
+    pub fn append<T>(&mut self, write: impl FnOnce(&mut BytesMut) -> T) -> T {
+        let buffer = self.0.get_or_insert_default();
+        let before = buffer.tail.len();
+        let answer = write(&mut buffer.tail);
+        buffer.len += buffer.tail.len() - before;
+        answer
+    }
+
+    /// Appends a payload without copying it.
+    pub fn share(&mut self, payload: Bytes) {
+        let buffer = self.0.get_or_insert_default();
+        if !buffer.tail.is_empty() {
+            buffer.pieces.push_back(buffer.tail.split().freeze());
+        }
+        buffer.len += payload.len();
+        buffer.pieces.push_back(payload);
+    }
+
+    /// Fills `slices` with what waits, oldest first; returns how many it filled.
+    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.0.as_ref().map_or(0, |buffer| buffer.gather(slices))
+    }
+
+    /// Takes `written` bytes off the front.
+    pub fn advance(&mut self, written: usize) {
+        if let Some(buffer) = &mut self.0 {
+            buffer.advance(written);
+        }
+    }
 
     /// Takes the buffer of an outbox that is empty, to be lent to another.
-    pub fn release(&mut self) -> Option<BytesMut> {
-        if !self.is_empty() || !self.has_buffer() {
-            return None;
-        }
-        self.pieces = VecDeque::new();
-        Some(std::mem::take(&mut self.tail))
+    pub fn release(&mut self) -> Option<Box<Buffer>> {
+        self.0.take_if(|buffer| buffer.len == 0)
     }
 }

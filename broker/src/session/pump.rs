@@ -1,5 +1,6 @@
 //! Sends what waits, as far as the receiver's window and its outgoing buffer allow.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mqtt_codec::{PacketId, PacketKind, QoS, encode_short};
@@ -124,6 +125,9 @@ impl Session {
             Fed::Later => false,
             Fed::End => {
                 self.feeds.pop_front();
+                if self.feeds.is_empty() {
+                    self.feeds = VecDeque::new();
+                }
                 true
             }
         }
@@ -180,7 +184,7 @@ impl Link {
     /// Appends an acknowledgement without reason or properties: the same four bytes in every version.
     pub(crate) fn write_ack(&mut self, slot: u32, kind: PacketKind, id: PacketId, turn: &mut Turn) {
         if !self.out.has_buffer() {
-            self.out.lend(turn.buffers.pop().unwrap_or_default());
+            self.out.lend(turn.buffer());
         }
         self.out.append(|out| encode_short(kind, id, out));
         turn.counters.packets_out += 1;
