@@ -72,7 +72,10 @@ impl History {
             seed,
             dice,
             world,
-            ledger: Ledger::default(),
+            ledger: Ledger {
+                refuses: small_queues,
+                ..Ledger::default()
+            },
             devices,
             group_qos,
             small_queues,

@@ -56,6 +56,8 @@ pub struct Ledger {
     pub group_done: BTreeSet<usize>,
     /// The last step at which the group had no member for certain.
     pub group_broken: Step,
+    /// Queues are so small that the broker refuses messages.
+    pub refuses: bool,
 }
 
 impl Ledger {
@@ -86,6 +88,13 @@ impl Ledger {
 
     pub fn refused(&mut self, message: usize) {
         self.entries[message].verdict = Verdict::Refused;
+    }
+
+    /// Whether receivers get the message in the order in which it was first sent. One that was sent twice need not: the
+    /// broker may have refused the first copy, with an answer that was lost, or the copy expired while it waited.
+    pub fn is_ordered(&self, message: usize) -> bool {
+        let entry = &self.entries[message];
+        !entry.is_shared() && entry.expiry_secs.is_none() && (entry.attempts == 1 || !self.refuses)
     }
 
     /// Shared messages that the group is owed: it had a member at every moment since.

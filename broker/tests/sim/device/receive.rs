@@ -174,9 +174,7 @@ impl Device {
         if first
             && publish.qos != QoS::AtMostOnce
             && self.is_subscribed_since(entry.topic, entry.first_sent)
-            && !entry.is_shared()
-            // The first copy of one that its publisher sent twice may have expired while it waited.
-            && entry.expiry_secs.is_none()
+            && ledger.is_ordered(message)
         {
             let latest = self
                 .life
