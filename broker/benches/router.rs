@@ -4,6 +4,7 @@
 //! process grew by, so run it without a filter that hides it.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use broker::key::SessionKey;
 use broker::router::{Matches, Router, RouterLimits, SubscriptionOptions};
@@ -11,6 +12,7 @@ use criterion::{BatchSize, Criterion};
 use mqtt_codec::{QoS, TopicFilter};
 
 const SESSIONS: u32 = 1_000;
+const SIZES: [u32; 3] = [1_000, 100_000, 1_000_000];
 const PAGE_BYTES: usize = 4_096;
 /// What the design allows a subscription in the router.
 const BYTES_PER_SUBSCRIPTION_MAX: usize = 150;
@@ -79,21 +81,40 @@ fn memory() {
     black_box(&router);
 }
 
-fn find(criterion: &mut Criterion) {
+/// `device/<n>/cmd` for all `n` below `count`, in an order that meets cold memory with each search, as a broker's do.
+fn topics(count: u32) -> Vec<String> {
+    (0..count.min(100_000))
+        .map(|number| format!("device/{}/cmd", u64::from(number) * 7_919 % u64::from(count)))
+        .collect()
+}
+
+fn find_each(criterion: &mut Criterion, name: &str, router: &Router, topics: &[String]) {
     let mut found = Matches::default();
-    for count in [1_000_u32, 100_000, 1_000_000] {
-        let router = fleet(count);
-        // Steps by a prime, so that each search meets cold memory, as a broker's do.
-        let topics: Vec<String> = (0..count.min(100_000))
-            .map(|number| format!("device/{}/cmd", number as u64 * 7_919 % count as u64))
-            .collect();
-        let mut next = topics.iter().cycle();
-        criterion.bench_function(&format!("find/{count}"), |bencher| {
-            bencher.iter(|| {
-                router.find(next.next().map_or("", String::as_str), &mut found);
-                black_box(found.receivers.len())
-            });
+    let mut next = topics.iter().cycle();
+    criterion.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            router.find(next.next().map_or("", String::as_str), &mut found);
+            black_box(found.receivers.len())
         });
+    });
+}
+
+/// Searches among exact filters, then among as many wildcards, one for each topic; then what it takes to change them.
+fn by_size(criterion: &mut Criterion) {
+    for count in SIZES {
+        let topics = topics(count);
+        let mut router = fleet(count);
+        find_each(criterion, &format!("find/exact/{count}"), &router, &topics);
+        change(criterion, &mut router, count);
+        drop(router);
+        let mut router = empty();
+        for number in 0..count {
+            let filter = filter(format!("device/{number}/+"));
+            router
+                .subscribe(session(number), &filter, options())
+                .expect("within limits");
+        }
+        find_each(criterion, &format!("find/wildcard/{count}"), &router, &topics);
     }
 }
 
@@ -125,14 +146,13 @@ fn find_wildcards(criterion: &mut Criterion) {
     });
 }
 
-fn change(criterion: &mut Criterion) {
-    let mut router = fleet(1_000_000);
-    let mut number = 1_000_000;
+fn change(criterion: &mut Criterion, router: &mut Router, count: u32) {
+    let mut number = count;
     let mut next = || {
         number += 1;
         (session(number), filter(format!("device/{number}/cmd")))
     };
-    criterion.bench_function("subscribe+unsubscribe/1000000", |bencher| {
+    criterion.bench_function(&format!("subscribe+unsubscribe/{count}"), |bencher| {
         bencher.iter_batched(
             &mut next,
             |(session, filter)| {
@@ -142,8 +162,12 @@ fn change(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+}
+
+fn remove_session(criterion: &mut Criterion) {
+    let mut router = fleet(100_000);
     let mut leaving = 0;
-    criterion.bench_function("a session of 1000 comes and leaves/1000000", |bencher| {
+    criterion.bench_function("a session of 1000 comes and leaves/100000", |bencher| {
         bencher.iter(|| {
             leaving += 1;
             let who = SessionKey::new(1, leaving, 1);
@@ -158,9 +182,13 @@ fn change(criterion: &mut Criterion) {
 
 fn main() {
     memory();
-    let mut criterion = Criterion::default().configure_from_args();
-    find(&mut criterion);
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    by_size(&mut criterion);
     find_wildcards(&mut criterion);
-    change(&mut criterion);
+    remove_session(&mut criterion);
     criterion.final_summary();
 }

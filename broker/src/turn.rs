@@ -32,6 +32,7 @@ pub(crate) struct Turn {
     pub(crate) overflowed: Vec<u32>,
     pub(crate) effects: Vec<Effect>,
     /// Buffers that outboxes take turns with.
+    #[expect(clippy::vec_box, reason = "an outbox takes one as it is, by pointer")]
     pub(crate) buffers: Vec<Box<Buffer>>,
 }
 

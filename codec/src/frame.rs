@@ -78,8 +78,7 @@ fn decode_whole(bytes: &mut Bytes, header: &Header, version: Version) -> Result<
 // One local and one exit: the packet is built in the caller's place.
 #[inline]
 fn take(bytes: &mut Bytes, header: &Header, version: Version) -> Result<Option<Packet>, Violation> {
-    let body = bytes.get(header.len..header.packet_len).unwrap_or_default();
-    let mut reader = Reader::new(bytes, body, header.kind, version);
+    let mut reader = Reader::new(bytes, header.len..header.packet_len, header.kind, version);
     let packet = Packet::decode(header.flags, &mut reader);
     if packet.is_ok() {
         bytes.advance(header.packet_len);
@@ -104,11 +103,11 @@ pub fn decode_connect(bytes: &mut Bytes, packet_size_max: u32) -> Result<Option<
     let Some(header) = header(bytes, packet_size_max, Version::V5)? else {
         return Ok(None);
     };
-    let Some(body) = bytes.get(header.len..header.packet_len) else {
+    if header.packet_len > bytes.len() {
         return Ok(None);
-    };
+    }
     header.kind.check_flags(header.flags, Version::V5)?;
-    let mut reader = Reader::new(bytes, body, header.kind, Version::V5);
+    let mut reader = Reader::new(bytes, header.len..header.packet_len, header.kind, Version::V5);
     let connect = Connect::decode(&mut reader)?;
     reader.end()?;
     if connect.version == Version::V5 && !header.minimal {

@@ -1,5 +1,7 @@
 //! Reads the fields of one packet, front to back, without copying.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
@@ -14,6 +16,8 @@ pub(crate) struct Reader<'a> {
     buffer: &'a Bytes,
     /// A part of the buffer.
     rest: &'a [u8],
+    /// Where that part ends in the buffer.
+    end: usize,
     version: Version,
     kind: PacketKind,
 }
@@ -21,10 +25,11 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// `body` is a part of `buffer`: what follows the fixed header.
     #[inline]
-    pub(crate) fn new(buffer: &'a Bytes, body: &'a [u8], kind: PacketKind, version: Version) -> Self {
+    pub(crate) fn new(buffer: &'a Bytes, body: Range<usize>, kind: PacketKind, version: Version) -> Self {
         Self {
             buffer,
-            rest: body,
+            end: body.end,
+            rest: buffer.get(body).unwrap_or_default(),
             version,
             kind,
         }
@@ -36,7 +41,11 @@ impl<'a> Reader<'a> {
             return Err(self.broken(&rules::CUT_SHORT));
         };
         self.rest = rest;
-        Ok(Self { rest: section, ..*self })
+        Ok(Self {
+            rest: section,
+            end: self.end - rest.len(),
+            ..*self
+        })
     }
 
     #[inline]
@@ -110,7 +119,9 @@ impl<'a> Reader<'a> {
     /// Everything that is left.
     #[inline]
     pub(crate) fn take_rest(&mut self) -> Bytes {
-        self.buffer.slice_ref(std::mem::take(&mut self.rest))
+        let start = self.end - self.rest.len();
+        self.rest = &[];
+        self.buffer.slice(start..self.end)
     }
 
     /// Bytes behind a two-byte length.
@@ -121,7 +132,8 @@ impl<'a> Reader<'a> {
             return Err(self.broken(&rules::CUT_SHORT));
         };
         self.rest = rest;
-        Ok(self.buffer.slice_ref(bytes))
+        let end = self.end - rest.len();
+        Ok(self.buffer.slice(end - bytes.len()..end))
     }
 
     /// A string of the standard.

@@ -21,7 +21,10 @@ pub struct Template {
     /// The packet as a receiver without wishes gets it, up to the payload or with it.
     wire: Vec<u8>,
     at: Offsets,
-    payload: Bytes,
+    /// Size in bytes of the whole packet.
+    len: usize,
+    /// A payload that is not in the wire form. A joined one is let go of, so that the read buffer it came in is free.
+    apart: Bytes,
 }
 
 /// Where the parts stand in the wire form.
@@ -86,9 +89,10 @@ impl Template {
             qos,
             wire: Vec::new(),
             at: Offsets::default(),
-            payload: payload.clone(),
+            len: 0,
+            apart: Bytes::new(),
         };
-        template.fill(retain, topic, properties)?;
+        template.fill(retain, topic, properties, payload)?;
         Ok(template)
     }
 
@@ -109,14 +113,16 @@ impl Template {
     ) -> Result<(), EncodeError> {
         self.version = version;
         self.qos = qos;
-        self.payload = payload.clone();
-        self.fill(retain, topic, properties)
+        self.fill(retain, topic, properties, payload)
     }
 
     /// The payload, for sending it without a copy behind [`Template::write_head`].
     #[must_use]
-    pub fn payload(&self) -> &Bytes {
-        &self.payload
+    pub fn payload(&self) -> &[u8] {
+        match self.wire.get(self.at.payload..) {
+            Some(joined) if !joined.is_empty() => joined,
+            Some(_) | None => &self.apart,
+        }
     }
 
     /// Size in bytes of the packet that [`Template::write`] would append.
@@ -124,7 +130,7 @@ impl Template {
     #[must_use]
     pub fn len(&self, patch: &Patch<'_>) -> usize {
         if self.is_plain(patch) {
-            self.at.payload + self.payload.len()
+            self.len
         } else {
             let remaining = self.sizes(patch).remaining;
             1 + varint::len(remaining) + remaining
@@ -140,8 +146,8 @@ impl Template {
             self.write_head_patched(patch, out);
             out.extend_from_slice(self.wire.get(self.at.payload..).unwrap_or_default());
         }
-        if self.wire.len() == self.at.payload {
-            out.extend_from_slice(&self.payload);
+        if !self.apart.is_empty() {
+            out.extend_from_slice(&self.apart);
         }
     }
 
@@ -224,7 +230,7 @@ impl Template {
             properties += 5;
         }
         let packet_id = if self.qos > QoS::AtMostOnce { 2 } else { 0 };
-        let remaining = 2 + topic + packet_id + varint::len(properties) + properties + self.payload.len();
+        let remaining = 2 + topic + packet_id + varint::len(properties) + properties + self.payload_len();
         Sizes {
             topic,
             properties,
@@ -236,7 +242,17 @@ impl Template {
         self.at.packet_id - self.at.topic
     }
 
-    fn fill(&mut self, retain: bool, topic: &str, properties: Option<&PublishProperties>) -> Result<(), EncodeError> {
+    fn payload_len(&self) -> usize {
+        self.len - self.at.payload
+    }
+
+    fn fill(
+        &mut self,
+        retain: bool,
+        topic: &str,
+        properties: Option<&PublishProperties>,
+        payload: &Bytes,
+    ) -> Result<(), EncodeError> {
         let properties = properties.map(Forwarded);
         let (properties_len, prefix_len) = match (self.version, &properties) {
             (Version::V31 | Version::V311, _) => (0, 0),
@@ -250,7 +266,7 @@ impl Template {
             return Err(EncodeError::TextTooLong);
         }
         let packet_id_len = if self.qos > QoS::AtMostOnce { 2 } else { 0 };
-        let remaining = 2 + topic.len() + packet_id_len + prefix_len + properties_len + self.payload.len();
+        let remaining = 2 + topic.len() + packet_id_len + prefix_len + properties_len + payload.len();
         if remaining > REMAINING_LENGTH_MAX as usize {
             return Err(EncodeError::PacketTooLarge);
         }
@@ -259,9 +275,10 @@ impl Template {
         self.at.properties = self.at.packet_id + packet_id_len + prefix_len;
         self.at.payload = self.at.properties + properties_len;
         self.at.expiry = None;
+        self.len = self.at.payload + payload.len();
         self.wire.clear();
         self.wire
-            .reserve(self.at.payload + self.payload.len().min(JOINED_PAYLOAD_BYTES_MAX));
+            .reserve(self.at.payload + payload.len().min(JOINED_PAYLOAD_BYTES_MAX));
         self.wire
             .u8(PacketKind::Publish.first_byte(flags(false, self.qos, retain)));
         self.wire.varint(remaining);
@@ -277,8 +294,11 @@ impl Template {
             // The expiry stands first, behind its identifier.
             self.at.expiry = properties.0.message_expiry_secs.map(|_| self.at.properties + 1);
         }
-        if self.payload.len() <= JOINED_PAYLOAD_BYTES_MAX {
-            self.wire.extend_from_slice(&self.payload);
+        if payload.len() <= JOINED_PAYLOAD_BYTES_MAX {
+            self.wire.extend_from_slice(payload);
+            self.apart = Bytes::new();
+        } else {
+            self.apart = payload.clone();
         }
         Ok(())
     }
