@@ -84,6 +84,7 @@ impl Line {
     ) -> Flow {
         let mut parcel = Parcel {
             topic: &publish.topic,
+            kept_topic: None,
             payload: &publish.payload,
             qos: publish.qos,
             retain: publish.retain,
@@ -153,6 +154,9 @@ impl Line {
             if parcel.qos != QoS::AtMostOnce && self.turn.presence.any_full() {
                 self.check_room(parcel, &routes)?;
             }
+        }
+        if parcel.qos != QoS::AtMostOnce || !routes.remote.is_empty() {
+            parcel.kept_topic = Some(routes.topic.clone());
         }
         if parcel.retain {
             let message = parcel.message();

@@ -10,9 +10,11 @@ use super::Line;
 use crate::router::{Group, Matches, Receiver};
 
 /// Who gets a topic's messages, sorted by line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Routes {
     version: u64,
+    /// The topic, for messages that are kept.
+    pub(super) topic: TopicName,
     /// Those whose home is this line.
     pub(super) local: Vec<Receiver>,
     /// The others, by line.
@@ -27,7 +29,7 @@ impl Routes {
         !(self.local.is_empty() && self.remote.is_empty() && self.groups.is_empty())
     }
 
-    fn new(version: u64, matches: &mut Matches, here: u16) -> Self {
+    fn new(version: u64, topic: TopicName, matches: &mut Matches, here: u16) -> Self {
         let groups = std::mem::take(&mut matches.groups);
         let (local, mut far): (Vec<_>, Vec<_>) = matches
             .receivers
@@ -40,6 +42,7 @@ impl Routes {
             .collect();
         Self {
             version,
+            topic,
             local,
             remote,
             groups,
@@ -94,10 +97,11 @@ impl Line {
         }
         // The version is read before the table: a change in between makes this entry stale, never wrong for long.
         self.turn.tables.find(topic, &mut cache.found);
-        let routes = Rc::new(Routes::new(version, &mut cache.found, self.index));
+        let topic = topic.detach();
+        let routes = Rc::new(Routes::new(version, topic.clone(), &mut cache.found, self.index));
         match cache.young.get_mut(topic.as_str()) {
             Some(known) => *known = Rc::clone(&routes),
-            None => cache.insert(topic.detach(), Rc::clone(&routes)),
+            None => cache.insert(topic, Rc::clone(&routes)),
         }
         routes
     }

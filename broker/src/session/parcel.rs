@@ -15,6 +15,8 @@ use crate::message::{Message, Millis};
 #[derive(Debug)]
 pub(crate) struct Parcel<'a> {
     pub(crate) topic: &'a TopicName,
+    /// The same topic as a value that outlives the read buffer, if the line has one at hand.
+    pub(crate) kept_topic: Option<TopicName>,
     pub(crate) payload: &'a Bytes,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
@@ -29,6 +31,7 @@ impl<'a> Parcel<'a> {
     pub(crate) fn of(message: &'a Arc<Message>) -> Self {
         Self {
             topic: &message.topic,
+            kept_topic: None,
             payload: &message.payload,
             qos: message.qos,
             retain: message.retain,
@@ -52,7 +55,7 @@ impl<'a> Parcel<'a> {
             Box::new(own)
         });
         let message = Arc::new(Message {
-            topic: self.topic.detach(),
+            topic: self.kept_topic.take().unwrap_or_else(|| self.topic.detach()),
             payload: Bytes::copy_from_slice(self.payload),
             qos: self.qos,
             retain: self.retain,
