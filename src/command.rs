@@ -1,5 +1,6 @@
 //! The command line: the one definition that parsing, `--help`, completions and man pages come from.
 
+mod bench;
 mod check;
 mod connection;
 mod generate;
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; after SIGTERM or SIGINT: stopped cleanly
+  1    bench: a message was lost, came twice or out of order, or the broker went away
   27   sub: the time given with -W is over
   64   wrong usage or configuration
   69   the port is in use, or no broker can be reached
@@ -43,6 +45,7 @@ enum Verb {
     Check(check::Options),
     Pub(Box<publish::Options>),
     Sub(Box<subscribe::Options>),
+    Bench(Box<bench::Options>),
     Completions(generate::CompletionsOptions),
     Man(generate::ManOptions),
     #[command(hide = true)]
@@ -56,11 +59,7 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        let verb = std::env::args().nth(1).unwrap_or_default();
-        let name = match Command::command().find_subcommand(&verb) {
-            Some(verb) => format!("strowger {}", verb.get_name()),
-            None => "strowger".to_owned(),
-        };
+        let name = name_of(std::env::args().skip(1));
         report(
             &name,
             &Failure::Usage(format!("{}; see `{name} --help`", in_one_line(&error))),
@@ -68,9 +67,26 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
     })
 }
 
+/// The command that the arguments begin with: `strowger`, `strowger pub`, `strowger bench p2p`.
+fn name_of(arguments: impl Iterator<Item = String>) -> String {
+    let mut name = "strowger".to_owned();
+    let mut command = Command::command();
+    for argument in arguments {
+        let Some(verb) = command.find_subcommand(&argument).cloned() else {
+            break;
+        };
+        name = format!("{name} {}", verb.get_name());
+        command = verb;
+    }
+    name
+}
+
 /// Runs the command, and tells of its failure.
 pub(crate) fn run(command: Command) -> ExitCode {
     let (name, result) = match command.verb {
+        Some(Verb::Bench(options)) => {
+            return bench::run(&options).unwrap_or_else(|failure| report(bench::NAME, &failure));
+        }
         None => ("strowger", serve::run(&command.serve)),
         Some(Verb::Serve(options)) => ("strowger serve", serve::run(&options)),
         Some(Verb::Check(options)) => ("strowger check", check::run(&options)),

@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use strowger_client::load;
+
 /// Wrong usage or configuration (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
 /// The port, or the broker, is not to be had (`EX_UNAVAILABLE`).
@@ -67,6 +69,9 @@ pub(crate) enum Failure {
         /// The reason code, which is the exit code as well; the return code of CONNACK in 3.x.
         code: u8,
     },
+    /// A load could not be put on a broker.
+    #[error(transparent)]
+    Load(#[from] load::Failure),
     /// `-W` ran out.
     #[error("timed out after {secs} s (-W)")]
     TimedOut { secs: u64 },
@@ -105,6 +110,14 @@ impl Failure {
             Self::PortInUse { .. } | Self::CannotListen { .. } | Self::Unreachable { .. } | Self::Lost { .. } => {
                 UNAVAILABLE
             }
+            Self::Load(load::Failure::Unfit { .. }) => USAGE,
+            Self::Load(
+                load::Failure::Connect { .. }
+                | load::Failure::Refused { .. }
+                | load::Failure::Closed { .. }
+                | load::Failure::Silent { .. },
+            ) => UNAVAILABLE,
+            Self::Load(load::Failure::Process { .. } | load::Failure::Machine { .. }) => INPUT_OUTPUT,
             Self::Refused { code, .. } => *code,
             Self::TimedOut { .. } => TIMED_OUT,
             Self::Io { .. } => INPUT_OUTPUT,

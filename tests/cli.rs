@@ -77,7 +77,18 @@ impl Drop for Scrap {
 
 #[test]
 fn every_subcommand_explains_itself() {
-    for verb in ["", "serve", "check", "pub", "sub", "completions", "man"] {
+    for verb in [
+        "",
+        "serve",
+        "check",
+        "pub",
+        "sub",
+        "bench",
+        "bench p2p",
+        "bench suite",
+        "completions",
+        "man",
+    ] {
         let help = run(&format!("{verb} --help"));
         assert_eq!(code(&help), 0, "{verb}");
         assert!(stdout(&help).contains("Usage: strowger"), "{verb}");
@@ -97,6 +108,14 @@ fn wrong_usage_is_one_line_and_64() {
         "pub -t a/# -m x",
         "sub -t a/#/b",
         "sub -t a -q 3",
+        "bench",
+        "bench p2q",
+        "bench p2p --pairs 0",
+        "bench p2p --payload 1-2-3",
+        "bench p2p --window 5 --rate 10",
+        "bench p2p --vs nowhere",
+        "bench fanout --pairs 5",
+        "bench suite --only everything",
     ] {
         let output = run(arguments);
         assert_eq!(code(&output), 64, "{arguments}");
@@ -184,7 +203,7 @@ fn a_port_in_use_is_named_and_69() {
 #[test]
 fn without_a_broker_pub_and_sub_end_with_69() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for verb in ["pub -t a -m x", "sub -t a"] {
+    for verb in ["pub -t a -m x", "sub -t a", "bench p2p", "bench suite --quick"] {
         let output = run(&format!("{verb} -h 127.0.0.1 -p {port}"));
         assert_eq!(code(&output), 69);
         let expected = format!(
@@ -218,6 +237,45 @@ fn a_refused_connection_ends_with_the_reason_code() {
         assert_eq!(code(&output), exit, "{}", stderr(&output));
         assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_load_that_does_not_fit_is_64_and_one_that_is_refused_69() {
+    let port = broker(|_| {});
+    let output = run(&format!("bench offline -h 127.0.0.1 -p {port} -q 0"));
+    assert_eq!(code(&output), 64);
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            // The first connection only sees whether a broker is there.
+            let _ = stream.unwrap().write_all(&[0x20, 2, 0, 5]);
+        }
+    });
+    let output = run(&format!("bench p2p --pairs 1 -h 127.0.0.1 -p {port}"));
+    assert_eq!(code(&output), 69, "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_known_before_the_run_and_74() {
+    let port = broker(|_| {});
+    let output = run(&format!("bench p2p -h 127.0.0.1 -p {port} --html /nowhere/report.html"));
+    assert_eq!(code(&output), 74);
+    assert_eq!(
+        stderr(&output),
+        "strowger bench: cannot write /nowhere/report.html: No such file or directory\n"
+    );
+}
+
+#[test]
+fn a_suite_lists_its_rows_without_a_broker() {
+    let output = run("bench suite --list --only p2p-0,idle");
+    assert_eq!(code(&output), 0);
+    assert_eq!(stdout(&output), "idle            idle\np2p-0           p2p QoS 0\n");
 }
 
 #[test]
@@ -369,5 +427,7 @@ fn completions_and_man_pages_come_from_the_definition() {
     assert_eq!(code(&run(&format!("man {}", dir.display()))), 0);
     let page = std::fs::read_to_string(dir.join("strowger-pub.1")).unwrap();
     assert!(page.contains("will"), "{page}");
+    let page = std::fs::read_to_string(dir.join("strowger-bench-p2p.1")).unwrap();
+    assert!(page.contains("pairs"), "{page}");
     std::fs::remove_dir_all(&dir).unwrap();
 }

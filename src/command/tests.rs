@@ -1,6 +1,6 @@
 use clap::{CommandFactory, Parser};
 
-use super::{Command, in_one_line};
+use super::{Command, in_one_line, name_of};
 
 fn error_of(arguments: &str) -> String {
     let arguments = ["strowger"].into_iter().chain(arguments.split_whitespace());
@@ -26,6 +26,19 @@ fn a_mistake_is_told_in_one_line_with_its_remedy() {
         error_of("sub -t a -V 4"),
         "invalid value '4' for '--protocol-version <VERSION>' [possible values: 5, 311, 31]"
     );
+}
+
+#[test]
+fn a_mistake_points_to_the_help_of_the_command_it_was_made_in() {
+    for (arguments, name) in [
+        ("", "strowger"),
+        ("frob pub", "strowger"),
+        ("pub -t", "strowger pub"),
+        ("bench", "strowger bench"),
+        ("bench fan-in -q 3", "strowger bench fanin"),
+    ] {
+        assert_eq!(name_of(arguments.split_whitespace().map(str::to_owned)), name);
+    }
 }
 
 #[test]

@@ -4,28 +4,26 @@ use crate::File;
 use crate::manifest::{Purpose, dependencies, takes_the_lints};
 
 /// A room, and the rooms that it may use. The root package (`src`) knows all others.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("codec", &[]),
     ("broker", &["mqtt-codec"]),
     ("storage", &["mqtt-codec"]),
     ("client", &["mqtt-codec"]),
     ("actors", &["broker", "storage", "mqtt-codec"]),
     ("admin", &["actors"]),
-    ("gateway", &["actors", "client", "mqtt-codec"]),
+    ("gateway", &["actors", "strowger-client", "mqtt-codec"]),
     ("conf", &[]),
-    ("benches/load", &["mqtt-codec"]),
     ("fuzz", &["mqtt-codec"]),
 ];
 
 /// Packages of this workspace, as manifests name them.
-const OURS: [&str; 9] = [
+const OURS: [&str; 8] = [
     "actors",
     "admin",
     "broker",
-    "client",
+    "strowger-client",
     "conf",
     "gateway",
-    "load",
     "mqtt-codec",
     "storage",
 ];

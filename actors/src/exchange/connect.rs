@@ -38,7 +38,7 @@ impl Opening {
             First::Connect(connect, packet) => {
                 let home = home_line(&connect.client_id, self.desk.settings.lines, self.desk.index);
                 if home != self.desk.index {
-                    self.hand_over(home, &packet);
+                    (*self).hand_over(home, &packet);
                     return None;
                 }
                 self.admit(*connect).await
@@ -103,7 +103,7 @@ impl Opening {
             match admission {
                 Admission::Admitted(connection) => {
                     tracing::debug!(client = %&*client, peer = %self.peer, %version, "connected");
-                    return Some(self.serve(version, connection));
+                    return Some((*self).serve(version, connection));
                 }
                 Admission::Refused(answer, refusal) => {
                     tracing::warn!(client = %&*client, peer = %self.peer, %version, ?refusal, "connection refused");
@@ -121,14 +121,14 @@ impl Opening {
     }
 
     /// The second part of the conversation.
-    fn serve(self: Box<Self>, version: Version, connection: ConnectionKey) -> Served {
+    fn serve(self, version: Version, connection: ConnectionKey) -> Served {
         let Self {
             desk,
             stream,
             read,
             permit,
             ..
-        } = *self;
+        } = self;
         let socket = Rc::new(Socket::new(connection.epoch, stream));
         desk.seat(connection, Rc::clone(&socket));
         let mut served = Served {
@@ -156,7 +156,7 @@ impl Opening {
     }
 
     /// Sends the connection with all that was read from it to the line where the client's session lives.
-    fn hand_over(self: Box<Self>, home: u16, packet: &[u8]) {
+    fn hand_over(self, home: u16, packet: &[u8]) {
         let mut read = BytesMut::with_capacity(packet.len() + self.read.len());
         read.extend_from_slice(packet);
         read.extend_from_slice(&self.read);
@@ -166,7 +166,7 @@ impl Opening {
             peer,
             permit,
             ..
-        } = *self;
+        } = self;
         match stream.into_std() {
             Ok(stream) => desk.hand_over(
                 home,

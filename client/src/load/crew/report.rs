@@ -1,0 +1,166 @@
+//! From what was counted to an outcome.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Crew, Snapshot};
+use crate::load::board::Trouble;
+use crate::load::clock::{Clock, ratio};
+use crate::load::failure::Failure;
+use crate::load::outcome::{Counts, Ending, Measured, Outcome, Summary};
+use crate::load::plan::Qos;
+
+/// A measured part of a run.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::load) struct Part {
+    pub(in crate::load) from: Snapshot,
+    pub(in crate::load) upto: Snapshot,
+    /// Its number among the parts of the run.
+    span: usize,
+}
+
+impl Part {
+    /// Its length in nanoseconds.
+    pub(in crate::load) fn took_ns(&self) -> u64 {
+        self.upto.at_ns.saturating_sub(self.from.at_ns)
+    }
+
+    /// Deliveries in it.
+    pub(in crate::load) fn received(&self) -> u64 {
+        self.upto.figures.received.saturating_sub(self.from.figures.received)
+    }
+
+    /// The broker's CPU time in it in microseconds, for each of `count`; `None` if nobody knows.
+    pub(in crate::load) fn cpu_us_per(&self, count: u64) -> Option<f64> {
+        let (from, upto) = self.from.broker.zip(self.upto.broker)?;
+        (count > 0).then(|| ratio(upto.cpu_ns.saturating_sub(from.cpu_ns), count) / 1e3)
+    }
+}
+
+impl Crew<'_> {
+    /// Measures while `during` goes on.
+    pub(in crate::load) fn measure<E>(&mut self, during: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<Part, E> {
+        let from = self.snapshot();
+        let span = self.timeline.begin_span(from.tick);
+        during(self)?;
+        let broken_at = self.broken_at.filter(|broken_at| broken_at.at_ns >= from.at_ns);
+        let upto = broken_at.unwrap_or_else(|| self.snapshot());
+        self.timeline.end_span(span, upto.tick);
+        Ok(Part { from, upto, span })
+    }
+
+    /// Median and 99th percentile of the latencies of a part that is over; `None` if nothing arrived.
+    pub(in crate::load) fn p50_p99_us(&self, part: &Part) -> Option<(f64, f64)> {
+        let gauge = self.timeline.span(part.span)?;
+        gauge.quantile_us(0.5).zip(gauge.quantile_us(0.99))
+    }
+
+    /// Ends the run and says what it showed. `extra` deliveries were expected beside those of messages sent; `counted`
+    /// is the moment up to which everything counts.
+    pub(in crate::load) fn finish(mut self, part: &Part, counted: &Snapshot, extra: u64) -> Outcome {
+        self.board.end();
+        for thread in self.threads.drain(..) {
+            // A worker that has panicked has ended all the same, and its panic was printed.
+            let _ = thread.join();
+        }
+        while let Ok(page) = self.pages.try_recv() {
+            self.timeline.insert(page);
+        }
+        self.timeline.finish();
+        let figures = counted.figures;
+        let expected = figures.expected + extra;
+        let counts = Counts {
+            sent: figures.sent,
+            acknowledged: figures.acknowledged,
+            expected,
+            received: figures.received,
+            duplicated: figures.duplicated,
+            lost: expected.saturating_sub(figures.received),
+            out_of_order: figures.out_of_order,
+            connections_lost: figures.connections_lost,
+            refused: figures.refused,
+        };
+        let (took_ns, delivered) = (part.took_ns(), part.received());
+        let per_sec = |count: u64| 1e9 * ratio(count, took_ns.max(1));
+        let bytes = part.upto.figures.payload_bytes - part.from.figures.payload_bytes;
+        let broker = self.broker.as_ref().zip(part.from.broker.zip(part.upto.broker));
+        Outcome {
+            target: self.target.name.clone(),
+            scenario: self.plan.scenario,
+            plan: Summary::of(self.plan),
+            ending: ending(self.broken.take(), &counts, self.plan.qos),
+            counts,
+            measured: Measured {
+                took_ms: ratio(took_ns, 1_000_000),
+                sent: part.upto.figures.sent - part.from.figures.sent,
+                delivered,
+                deliveries_per_sec: per_sec(delivered),
+                payload_bytes_per_sec: per_sec(bytes),
+            },
+            latency: self.timeline.span(part.span).and_then(|gauge| gauge.latency()),
+            timeline: self.timeline.ticks(
+                part.from.tick,
+                part.upto.tick,
+                part.from.at_ns,
+                part.from.figures.received,
+            ),
+            broker: broker.map(|(broker, (from, upto))| broker.cost(&from, &upto, took_ns, delivered)),
+            own: self.own.cost(&part.from.own, &part.upto.own, took_ns, delivered),
+            figures: BTreeMap::new(),
+        }
+    }
+}
+
+fn ending(broken: Option<(String, Duration)>, counts: &Counts, qos: Qos) -> Ending {
+    if let Some((reason, at)) = broken {
+        return Ending::Broken {
+            reason,
+            after_ms: at.as_secs_f64() * 1e3,
+        };
+    }
+    let faults = counts.lost + counts.duplicated + counts.out_of_order + counts.refused + counts.unacknowledged(qos);
+    if faults + counts.connections_lost == 0 {
+        Ending::Whole
+    } else {
+        Ending::Lost
+    }
+}
+
+/// What trouble means before there is a load.
+pub(super) fn failure(trouble: Trouble, ready: u32, wanted: u32) -> Failure {
+    match trouble {
+        Trouble::Connect { address, source } => Failure::Connect { address, source },
+        Trouble::Refused { client, packet, code } => Failure::Refused {
+            client,
+            packet,
+            code,
+            remedy: remedy(packet, code),
+        },
+        Trouble::Ended { reason, .. } => Failure::Closed { reason, ready, wanted },
+        Trouble::Machine { what, source } => Failure::Machine { what, source },
+    }
+}
+
+/// What trouble means under load, and when it came.
+pub(super) fn reason(trouble: &Trouble, clock: Clock) -> (String, Duration) {
+    match trouble {
+        Trouble::Connect { address, source } => (format!("cannot connect to {address}: {source}"), clock.elapsed()),
+        Trouble::Refused { client, packet, code } => (
+            format!("the broker refused the {packet} of client {client} with code {code:#04x}"),
+            clock.elapsed(),
+        ),
+        Trouble::Ended { reason, at } => (reason.clone(), *at),
+        Trouble::Machine { what, source } => (format!("this machine refused {what}: {source}"), clock.elapsed()),
+    }
+}
+
+fn remedy(packet: &str, code: u8) -> &'static str {
+    match (packet, code) {
+        ("SUBSCRIBE", 0x80 | 0x97) => "raise its limit on subscriptions, let the client subscribe, or see its log",
+        ("SUBSCRIBE", ..0x80) => "it grants a lower QoS only, so ask for that",
+        ("CONNECT", 0x01 | 0x84) => "it does not speak this version of MQTT, so try the other one",
+        (_, 0x04 | 0x05 | 0x86 | 0x87) => "give a user name and password that it accepts, and may do this",
+        (_, 0x97 | 0x9f) => "raise its quota or its connect rate, or lower yours",
+        _ => "see the broker's log",
+    }
+}

@@ -1,0 +1,82 @@
+//! Before the load: connecting and subscribing, where trouble is a failure.
+
+use super::{Crew, SHORT_STEP, report};
+use crate::load::board::Figures;
+use crate::load::failure::Failure;
+use crate::load::watch::Phase;
+use crate::load::worker::{Order, Who};
+
+impl Crew<'_> {
+    /// Connects clients, with sessions that begin empty or with those that the broker kept.
+    ///
+    /// # Errors
+    ///
+    /// What kept them from it, unless messages have been sent: then the run is broken.
+    pub(in crate::load) fn connect(&mut self, who: Who, clean: bool, clients: u32) -> Result<(), Failure> {
+        self.enter(Phase::Connecting, None, clients);
+        self.order(Order::Dial { who, clean });
+        self.await_orders()
+    }
+
+    /// Subscribes to everything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Crew::connect`].
+    pub(in crate::load) fn subscribe(&mut self, clients: u32) -> Result<(), Failure> {
+        self.enter(Phase::Subscribing, None, clients);
+        self.order(Order::Subscribe);
+        self.await_orders()
+    }
+
+    fn await_orders(&mut self) -> Result<(), Failure> {
+        let goal = self.orders_given * u64::try_from(self.orders.len()).unwrap_or(0);
+        let (mut before, mut since) = (Figures::default(), self.board.clock.elapsed());
+        loop {
+            let figures = self.board.figures();
+            if figures.orders_done >= goal {
+                return Ok(());
+            }
+            let now = self.board.clock.elapsed();
+            if (figures.ready, figures.received) != (before.ready, before.received) {
+                (before, since) = (figures, now);
+            }
+            if now > since + self.plan.patience {
+                self.silent_setup(&figures)?;
+            }
+            if self.broken.is_some() {
+                return Ok(());
+            }
+            self.step_setup()?;
+        }
+    }
+
+    /// One step while clients are set up: trouble is a failure as long as there is no load.
+    fn step_setup(&mut self) -> Result<(), Failure> {
+        std::thread::sleep(SHORT_STEP);
+        self.show_and_turn();
+        let Some(trouble) = self.board.take_trouble() else {
+            return Ok(());
+        };
+        if self.is_under_load {
+            self.break_off(&trouble);
+            return Ok(());
+        }
+        let ready = u32::try_from(self.board.figures().ready).unwrap_or(u32::MAX);
+        Err(report::failure(trouble, ready, self.wanted))
+    }
+
+    fn silent_setup(&mut self, figures: &Figures) -> Result<(), Failure> {
+        let ready = u32::try_from(figures.ready).unwrap_or(u32::MAX);
+        let silent = Failure::Silent {
+            ready,
+            wanted: self.wanted,
+            patience: self.plan.patience,
+        };
+        if !self.is_under_load {
+            return Err(silent);
+        }
+        self.broken = Some((silent.to_string(), self.board.clock.elapsed()));
+        Ok(())
+    }
+}

@@ -1,0 +1,50 @@
+//! Publishers that send all the time: pairs, fan-in, fan-out, wildcards, and any of them at a steady rate.
+
+use std::sync::Arc;
+
+use super::{crowd, note};
+use crate::load::crew::Crew;
+use crate::load::failure::Failure;
+use crate::load::layout::Layout;
+use crate::load::outcome::Outcome;
+use crate::load::plan::{Plan, Until};
+use crate::load::target::Target;
+use crate::load::watch::{Phase, Watch};
+use crate::load::worker::Who;
+
+/// Warms up, measures, and waits for the rest.
+pub(super) fn play(target: &Target, plan: &Plan, watch: &dyn Watch) -> Result<Outcome, Failure> {
+    let layout = Arc::new(Layout::of(plan));
+    let (clients, subscribing) = crowd(&layout);
+    let mut crew = Crew::start(target, plan, &layout, watch)?;
+    crew.connect(Who::Everybody, true, clients)?;
+    crew.subscribe(subscribing)?;
+    if !plan.warm_up.is_zero() || matches!(plan.until, Until::Time(_)) {
+        crew.open(None, false);
+        crew.pass(Phase::WarmingUp, plan.warm_up);
+    }
+    let part = match plan.until {
+        Until::Time(duration) => crew.measure(|crew| {
+            crew.pass(Phase::Measuring, duration);
+            Ok::<_, Failure>(())
+        })?,
+        Until::Count(count) => {
+            crew.close();
+            crew.settle(Phase::WarmingUp, 0, None);
+            crew.measure(|crew| {
+                let sent = crew.snapshot().figures.sent;
+                crew.open(Some(count), false);
+                crew.settle(Phase::Measuring, 0, Some(sent + count));
+                Ok::<_, Failure>(())
+            })?
+        }
+    };
+    let unsent = crew.unsent().filter(|_| matches!(plan.until, Until::Time(_)));
+    crew.close();
+    crew.settle(Phase::Draining, 0, None);
+    let counted = crew.snapshot();
+    let mut outcome = crew.finish(&part, &counted, 0);
+    // A broker that reads too slowly keeps messages from being sent at all: their delays are in no latency.
+    note(&mut outcome, "unsent_messages", unsent);
+    Ok(outcome)
+}
