@@ -16,8 +16,6 @@ const FILES_PERCENT: u64 = 80;
 const SESSIONS_MAX: usize = 1 << 24;
 /// SUBSCRIBE and UNSUBSCRIBE packets of one client that may be under way.
 const ROUTE_REQUESTS_MAX: usize = 64;
-/// Topics whose receivers a line remembers.
-const CACHED_TOPICS_MAX: usize = 65_536;
 
 /// Serves until it is told to stop.
 pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
@@ -114,7 +112,7 @@ fn limits(conf: &conf::Configuration) -> Limits {
         keep_alive_secs_max: conf.session.keep_alive_max_secs,
         out_bytes_max: conf.session.out_buffer_bytes_max,
         route_requests_max: ROUTE_REQUESTS_MAX,
-        cached_topics_max: CACHED_TOPICS_MAX,
+        cached_topics_max: conf.broker.topics_cached_max,
         response_prefix: conf.session.response_prefix.clone(),
     }
 }
@@ -132,9 +130,10 @@ fn addresses(names: &[String]) -> Result<Vec<SocketAddr>, Failure> {
     Ok(addresses)
 }
 
+/// One core is left to the kernel's network work and to the threads beside the lines (ADR 7).
 fn lines(configured: usize) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let lines = if configured == 0 { cores } else { configured };
+    let lines = if configured == 0 { (cores - 1).max(1) } else { configured };
     u16::try_from(lines)
         .unwrap_or(u16::MAX)
         .min(broker::key::SessionKey::LINES_MAX)

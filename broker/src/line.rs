@@ -259,8 +259,8 @@ impl Line {
         });
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let key = SessionKey::new(self.index, slot, place.generation);
-            self.directory.insert(&client_id, slot);
             place.session = Some(Box::new(Session::new(key, client_id)));
+            self.directory.insert(slot, &self.slots);
             self.turn.counters.sessions += 1;
         }
         slot

@@ -1,10 +1,8 @@
 //! All that the broker knows of one client, connected or not. A value with exactly one holder: the client's home line.
 
-use std::collections::VecDeque;
-
 use mqtt_codec::{ClientId, PacketId, Will};
 
-pub(crate) use feed::Feed;
+pub(crate) use feed::{Feed, Feeds};
 pub(crate) use inflight::{Acknowledged, Resend};
 pub use inflight::{Delivery, Inflight};
 pub(crate) use link::{Asked, Held, Link, Pending};
@@ -47,7 +45,7 @@ pub(crate) struct Session {
     /// QoS 2 messages from the client that were passed on and await their PUBREL, oldest first.
     pub(crate) unreleased: Vec<(PacketId, Exchange<phase::Running>)>,
     /// Retained messages on their way to new subscriptions.
-    pub(crate) feeds: VecDeque<Feed>,
+    pub(crate) feeds: Feeds,
     /// A will that waits for its delay while the client is away.
     pub(crate) will: Option<Box<Will>>,
     /// When its last connection ended.
@@ -70,7 +68,7 @@ impl Session {
             queue: Queue::default(),
             inflight: Inflight::default(),
             unreleased: Vec::new(),
-            feeds: VecDeque::new(),
+            feeds: Feeds::default(),
             will: None,
             left_at: Millis::default(),
             routed: false,

@@ -105,8 +105,10 @@ section! {
 section! {
     /// The broker as a process.
     "broker" Broker {
-        /// Lines, each a thread that serves its share of the connections; 0 takes one per core.
+        /// Lines, each a thread that serves its share of the connections; 0 takes one less than there are cores, and at least one.
         lines: usize = 0, Range(0..=1024), "lines";
+        /// Topics whose receivers a line remembers, at some 300 bytes each; half of them at least are found again.
+        topics_cached_max: usize = 262_144, Range(1024..=100_000_000), "topics";
         /// Bytes of messages on their way from the other lines to one line.
         line_inbox_bytes_max: usize = 67_108_864, Range(MIB..=64 * GIB), "bytes";
         /// How often the $SYS topics are published; 0 publishes none.

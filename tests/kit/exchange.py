@@ -38,7 +38,8 @@ class Broker:
 
     def _command(self, directory, options):
         if self.kind == "strowger":
-            return [STROWGER, "serve", "--bind", f"127.0.0.1:{self.port}", *options]
+            # Two lines on any machine, so that what crosses lines is tested, too.
+            return [STROWGER, "serve", "--bind", f"127.0.0.1:{self.port}", "--set", "broker.lines=2", *options]
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         conf = directory / f"mosquitto-{self.port}.conf"
         conf.write_text(

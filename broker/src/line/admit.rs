@@ -283,10 +283,10 @@ impl Line {
             } else {
                 limits.inflight_max_v3
             },
-            packet_bytes_max: properties.packet_size_max.map_or(usize::MAX, |max| max.get() as usize),
+            packet_bytes_max: properties.packet_size_max.map_or(u32::MAX, std::num::NonZeroU32::get),
             aliases: None,
             alias_out_max: properties.topic_alias_max.min(limits.alias_out_max),
-            silence_millis_max: u64::from(keep_alive_secs) * 1500,
+            silence_millis_max: u32::from(keep_alive_secs) * 1500,
             heard_at: self.turn.now,
             looks_at: self.turn.now.plus(u64::from(keep_alive_secs) * 1500),
             resumed: false,

@@ -10,8 +10,7 @@ use super::Slot;
 /// Finds slots by client identifier. The identifier itself stands in the session alone, so that a client costs no second
 /// copy of it.
 pub(super) struct Directory {
-    /// Slots with the hash of their client's identifier.
-    entries: HashTable<(u64, u32)>,
+    entries: HashTable<u32>,
     hasher: FixedState,
 }
 
@@ -26,26 +25,30 @@ impl Directory {
     /// The slot of the client's session.
     pub(super) fn find(&self, client_id: &str, slots: &[Slot]) -> Option<u32> {
         let hash = self.hasher.hash_one(client_id);
-        let found = self.entries.find(hash, |(of, slot)| {
-            let session = slots.get(*slot as usize).and_then(|slot| slot.session.as_ref());
-            *of == hash && session.is_some_and(|session| session.client_id.as_str() == client_id)
-        });
-        found.map(|(_, slot)| *slot)
+        let found = self
+            .entries
+            .find(hash, |slot| client_of(*slot, slots) == Some(client_id));
+        found.copied()
     }
 
-    /// Notes a session; the client has none yet.
-    pub(super) fn insert(&mut self, client_id: &ClientId, slot: u32) {
-        let hash = self.hasher.hash_one(client_id.as_str());
-        self.entries.insert_unique(hash, (hash, slot), |(of, _)| *of);
+    /// Notes the session in a slot; its client has none yet.
+    pub(super) fn insert(&mut self, slot: u32, slots: &[Slot]) {
+        let hash_of = |slot: &u32| self.hasher.hash_one(client_of(*slot, slots).unwrap_or_default());
+        self.entries.insert_unique(hash_of(&slot), slot, hash_of);
     }
 
-    /// Forgets a session, if it is the client's.
+    /// Forgets the slot that a client's session had.
     pub(super) fn remove(&mut self, client_id: &ClientId, slot: u32) {
         let hash = self.hasher.hash_one(client_id.as_str());
-        if let Ok(entry) = self.entries.find_entry(hash, |entry| *entry == (hash, slot)) {
+        if let Ok(entry) = self.entries.find_entry(hash, |entry| *entry == slot) {
             entry.remove();
         }
     }
+}
+
+fn client_of(slot: u32, slots: &[Slot]) -> Option<&str> {
+    let session = slots.get(slot as usize)?.session.as_ref()?;
+    Some(session.client_id.as_str())
 }
 
 impl std::fmt::Debug for Directory {

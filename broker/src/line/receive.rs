@@ -140,7 +140,7 @@ impl Link {
     /// Appends a packet that is not a PUBLISH; without its properties if they would exceed the client's Maximum Packet
     /// Size, which the caller sees to. Returns whether it was written.
     pub(crate) fn write(&mut self, slot: u32, packet: &Packet, turn: &mut Turn) -> bool {
-        if packet.encoded_len(self.version) > self.packet_bytes_max {
+        if packet.encoded_len(self.version) > self.packet_bytes_max as usize {
             return false;
         }
         if !self.out.has_buffer() {

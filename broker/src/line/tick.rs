@@ -144,11 +144,11 @@ impl Line {
             return;
         };
         let Some(link) = &mut session.link else { return };
-        let deadline = link.heard_at.plus(link.silence_millis_max);
+        let deadline = link.heard_at.plus(u64::from(link.silence_millis_max));
         // A connection that the broker itself keeps from speaking is not silent.
         if deadline > turn.now || link.paused {
             link.looks_at = if link.paused {
-                turn.now.plus(link.silence_millis_max)
+                turn.now.plus(u64::from(link.silence_millis_max))
             } else {
                 deadline
             };

@@ -23,6 +23,47 @@ pub(crate) struct Feed {
     walked: bool,
 }
 
+/// The feeds of a session, oldest first: a null pointer for the many that have none.
+#[derive(Debug, Default)]
+#[expect(clippy::box_collection, reason = "an empty deque takes 32 bytes of each of the many sessions without feeds")]
+pub(crate) struct Feeds(Option<Box<VecDeque<Feed>>>);
+
+impl Feeds {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn front(&self) -> Option<&Feed> {
+        self.0.as_ref()?.front()
+    }
+
+    pub(crate) fn front_mut(&mut self) -> Option<&mut Feed> {
+        self.0.as_mut()?.front_mut()
+    }
+
+    pub(crate) fn pop_front(&mut self) {
+        self.change(|feeds| _ = feeds.pop_front());
+    }
+
+    pub(crate) fn retain(&mut self, wanted: impl FnMut(&Feed) -> bool) {
+        self.change(|feeds| feeds.retain(wanted));
+    }
+
+    pub(crate) fn extend(&mut self, more: Vec<Feed>) {
+        if !more.is_empty() {
+            self.0.get_or_insert_default().extend(more);
+        }
+    }
+
+    /// Gives the room back with the last of them.
+    fn change(&mut self, change: impl FnOnce(&mut VecDeque<Feed>)) {
+        if let Some(feeds) = &mut self.0 {
+            change(feeds);
+        }
+        self.0.take_if(|feeds| feeds.is_empty());
+    }
+}
+
 /// What a feed has for its receiver.
 #[derive(Debug)]
 pub(crate) enum Fed {

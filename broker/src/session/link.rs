@@ -20,12 +20,12 @@ pub(crate) struct Link {
     /// The client's Receive Maximum.
     pub(crate) window: u16,
     /// The client's Maximum Packet Size, in bytes.
-    pub(crate) packet_bytes_max: usize,
+    pub(crate) packet_bytes_max: u32,
     /// `None` as long as neither side has given a topic a number.
     pub(crate) aliases: Option<Box<Aliases>>,
     pub(crate) alias_out_max: u16,
     /// One and a half times Keep Alive, in milliseconds; 0: none.
-    pub(crate) silence_millis_max: u64,
+    pub(crate) silence_millis_max: u32,
     pub(crate) heard_at: Millis,
     /// When the timer looks next.
     pub(crate) looks_at: Millis,

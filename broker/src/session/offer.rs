@@ -276,7 +276,7 @@ pub(crate) fn judge_delivery(
 impl Link {
     /// Whether the message without its per-receiver properties fits the client's Maximum Packet Size.
     pub(crate) fn could_take(&self, parcel: &Parcel<'_>, turn: &mut Turn) -> bool {
-        if self.packet_bytes_max >= turn.limits.packet_bytes_max as usize * 2 {
+        if self.packet_bytes_max >= turn.limits.packet_bytes_max.saturating_mul(2) {
             return true;
         }
         let patch = Patch {
@@ -285,7 +285,7 @@ impl Link {
         };
         turn.templates
             .form(parcel, self.version, QoS::AtLeastOnce, parcel.retain)
-            .is_some_and(|form| form.len(&patch) <= self.packet_bytes_max)
+            .is_some_and(|form| form.len(&patch) <= self.packet_bytes_max as usize)
     }
 
     /// Appends a PUBLISH to the outbox.
@@ -322,7 +322,7 @@ impl Link {
             message_expiry_secs: message_expiry_secs.filter(|_| wide),
         };
         let len = form.len(&patch);
-        if len > self.packet_bytes_max {
+        if len > self.packet_bytes_max as usize {
             return Err(Drop::TooLarge);
         }
         // An empty buffer takes any packet, or one larger than the bound would never arrive.

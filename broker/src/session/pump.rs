@@ -1,6 +1,5 @@
 //! Sends what waits, as far as the receiver's window and its outgoing buffer allow.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mqtt_codec::{PacketId, PacketKind, QoS, encode_short};
@@ -125,9 +124,6 @@ impl Session {
             Fed::Later => false,
             Fed::End => {
                 self.feeds.pop_front();
-                if self.feeds.is_empty() {
-                    self.feeds = VecDeque::new();
-                }
                 true
             }
         }

@@ -9,30 +9,28 @@ const LENGTH: usize = 8;
 /// The last eight packets in both directions, oldest first; costs a byte each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trail {
-    steps: [Option<(Way, PacketKind)>; LENGTH],
+    /// The packet's number, and [`OUT`] if it went to the client; 0: none.
+    steps: [u8; LENGTH],
     at: u8,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    In,
-    Out,
-}
+/// Above all numbers of packets.
+const OUT: u8 = 0x80;
 
 impl Trail {
     /// Notes a packet from the client.
     pub fn received(&mut self, kind: PacketKind) {
-        self.note(Way::In, kind);
+        self.note(kind as u8);
     }
 
     /// Notes a packet to the client.
     pub fn sent(&mut self, kind: PacketKind) {
-        self.note(Way::Out, kind);
+        self.note(kind as u8 | OUT);
     }
 
-    fn note(&mut self, way: Way, kind: PacketKind) {
+    fn note(&mut self, packet: u8) {
         if let Some(step) = self.steps.get_mut(usize::from(self.at) % LENGTH) {
-            *step = Some((way, kind));
+            *step = packet;
         }
         self.at = self.at.wrapping_add(1);
     }
@@ -44,10 +42,11 @@ impl fmt::Display for Trail {
         let at = usize::from(self.at) % LENGTH;
         let (younger, older) = self.steps.split_at(at);
         let mut first = true;
-        for (way, kind) in older.iter().chain(younger).flatten() {
-            let sign = match way {
-                Way::In => '<',
-                Way::Out => '>',
+        for step in older.iter().chain(younger) {
+            let sign = if step & OUT == 0 { '<' } else { '>' };
+            let number = usize::from(step & !OUT);
+            let Some(kind) = number.checked_sub(1).and_then(|place| PacketKind::ALL.get(place)) else {
+                continue;
             };
             write!(f, "{}{sign}{kind}", if first { "" } else { " " })?;
             first = false;
