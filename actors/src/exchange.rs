@@ -125,6 +125,17 @@ struct Served {
     _permit: Permit,
 }
 
+/// Bytes to make room for: up to the end of the packet that has begun, and never more than four times what has come of
+/// it, so that an announcement alone takes no memory.
+fn room_for(begun: &[u8]) -> usize {
+    let packet = match frame(begun, u32::MAX) {
+        Ok(Frame::Partial { need: Some(packet) }) => packet,
+        Ok(Frame::Partial { need: None } | Frame::Whole { .. }) | Err(_) => 0,
+    };
+    let missing = packet.saturating_sub(begun.len());
+    missing.min(begun.len() * 4).clamp(4096, 1 << 20)
+}
+
 /// Says goodbye within a bound.
 async fn part(socket: Rc<Socket>, last_words: Box<Outbox>) {
     match timeout(FAREWELL, socket.part(*last_words)).await {
@@ -213,8 +224,7 @@ impl Served {
             let read = self.socket.poll_read(cx, &mut shared);
             read.map_ok(|length| (shared.split().freeze(), length))
         } else {
-            // Grows with what has come, not with what was announced.
-            self.read.reserve(self.read.len().clamp(4096, 1 << 20));
+            self.read.reserve(room_for(&self.read));
             self.socket.poll_read(cx, &mut self.read).map_ok(|length| {
                 let partial = matches!(frame(&self.read, u32::MAX), Ok(Frame::Partial { .. }));
                 let whole = if partial {

@@ -25,7 +25,10 @@ pub(crate) struct Feed {
 
 /// The feeds of a session, oldest first: a null pointer for the many that have none.
 #[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "an empty deque takes 32 bytes of each of the many sessions without feeds")]
+#[expect(
+    clippy::box_collection,
+    reason = "an empty deque takes 32 bytes of each of the many sessions without feeds"
+)]
 pub(crate) struct Feeds(Option<Box<VecDeque<Feed>>>);
 
 impl Feeds {

@@ -8,6 +8,9 @@ use mqtt_codec::{PublishProperties, QoS, Template, TopicName, Version};
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
 
+/// Payloads from this size on came in parts into a buffer that holds little else: it is kept instead of a copy.
+const KEPT_BYTES_MIN: usize = 64 << 10;
+
 /// A message on its way through one line, seen by all receivers there.
 ///
 /// It borrows from the read buffer as long as it can: the owned [`Message`] comes into being only for a receiver that
@@ -56,7 +59,11 @@ impl<'a> Parcel<'a> {
         });
         let message = Arc::new(Message {
             topic: self.kept_topic.take().unwrap_or_else(|| self.topic.detach()),
-            payload: Bytes::copy_from_slice(self.payload),
+            payload: if self.payload.len() >= KEPT_BYTES_MIN {
+                self.payload.clone()
+            } else {
+                Bytes::copy_from_slice(self.payload)
+            },
             qos: self.qos,
             retain: self.retain,
             properties,
