@@ -133,7 +133,11 @@ fn addresses(names: &[String]) -> Result<Vec<SocketAddr>, Failure> {
 /// One core is left to the kernel's network work and to the threads beside the lines (ADR 7).
 fn lines(configured: usize) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let lines = if configured == 0 { (cores - 1).max(1) } else { configured };
+    let lines = if configured == 0 {
+        (cores - 1).max(1)
+    } else {
+        configured
+    };
     u16::try_from(lines)
         .unwrap_or(u16::MAX)
         .min(broker::key::SessionKey::LINES_MAX)

@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
 pub(crate) mod tcp;
+#[cfg(test)]
+mod tests;
 
 /// Pieces that one system call writes.
 const SLICES: usize = 32;
@@ -34,7 +36,7 @@ pub(crate) enum Ending {
 pub(crate) struct Socket {
     /// The connection that it belongs to.
     pub(crate) epoch: u32,
-    /// The socket is full.
+    /// The rest waits until the socket takes more, or for the next turn.
     blocked: Cell<bool>,
     paused: Cell<bool>,
     stream: RefCell<TcpStream>,
@@ -113,14 +115,15 @@ impl Socket {
                     total += written;
                     out.advance(written);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.blocked.set(true);
-                    self.wake();
-                    break;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+        // Also where the socket would take more: the reader goes on when the others had their turn.
+        if !out.is_empty() {
+            self.blocked.set(true);
+            self.wake();
         }
         Ok(total)
     }
@@ -135,7 +138,7 @@ impl Socket {
         }
     }
 
-    /// Ready when a socket that was full takes bytes again.
+    /// Ready when a socket that has not taken everything takes bytes again.
     pub(crate) fn poll_unblocked(&self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.blocked.get() {
             return Poll::Pending;

@@ -149,6 +149,21 @@ def test_a_message_too_large_for_a_receiver_is_passed_over(client, name):
     sub.expect_silence(0.1)
 
 
+def test_a_payload_of_very_many_writes_arrives_whole(start, name):
+    """What one turn does not get written is written in the next, also where the socket would have taken more."""
+    broker = start("--set", "packet.bytes_max=134217728", "--set", "retained.payload_bytes_max=134217728")
+    message = publish(name, bytes(range(256)) * (256 << 10))
+    with Wire.open(broker.address, f"{name}-s") as sub, Wire.open(broker.address, f"{name}-p") as pub:
+        sub.subscribe(name, qos=0)
+        sub.socket.settimeout(10)
+        for _ in range(3):
+            pub.send(message)
+            got, came = bytearray(len(message)), 0
+            while came < len(message):
+                came += sub.socket.recv_into(memoryview(got)[came:])
+            assert got == message
+
+
 def test_retain_handling_and_retain_as_published(client, name):
     """[MQTT-3.3.1-9] in 5.0, [MQTT-3.3.1-10] in 5.0, [MQTT-3.3.1-11] in 5.0: send, send if new, do not send.
 
