@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .crowd import crowd
 from .peers import complaint
 
-COUNTS_THAT_MUST_BE_ZERO = ("lost", "duplicated", "out_of_order", "connections_lost", "refused")
+COUNTS_THAT_MUST_BE_ZERO = ("lost", "duplicated", "out_of_order", "connections_lost", "refused", "stray")
 
 
 @dataclass

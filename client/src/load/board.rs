@@ -51,22 +51,26 @@ pub(super) enum Trouble {
     Machine { what: &'static str, source: io::Error },
 }
 
-const FIGURES: usize = 11;
+const FIGURES: usize = 13;
 
 /// What one thread, or all of them, have counted since the start of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Figures {
-    pub(super) sent: u64,
     pub(super) acknowledged: u64,
     pub(super) refused: u64,
     pub(super) expected: u64,
     pub(super) received: u64,
     pub(super) duplicated: u64,
     pub(super) out_of_order: u64,
+    /// Packets that nobody waited for.
+    pub(super) stray: u64,
+    /// Messages that were due and could not be sent before their publishers were to stop.
+    pub(super) unsent: u64,
     pub(super) payload_bytes: u64,
     pub(super) connections_lost: u64,
     /// Clients that have done what the order under way asks.
     pub(super) ready: u64,
+    pub(super) sent: u64,
     /// Orders carried out.
     pub(super) orders_done: u64,
 }
@@ -107,7 +111,8 @@ impl Board {
         self.desks.len()
     }
 
-    /// Shows what a thread has counted.
+    /// Shows what a thread has counted. Figures are stored in their order and loaded against it, so that whoever sees a
+    /// message sent also sees what is expected of it, and an order that is done vouches for everything.
     pub(super) fn show(&self, thread: usize, figures: &Figures) {
         let Some(Padded(desk)) = self.desks.get(thread) else {
             return;
@@ -121,7 +126,7 @@ impl Board {
     pub(super) fn figures(&self) -> Figures {
         let mut sum = [0; FIGURES];
         for Padded(desk) in &self.desks {
-            for (total, slot) in sum.iter_mut().zip(&desk.figures) {
+            for (total, slot) in sum.iter_mut().zip(&desk.figures).rev() {
                 *total += slot.load(Ordering::Acquire);
             }
         }
@@ -183,46 +188,52 @@ impl Figures {
 
     fn to_array(self) -> [u64; FIGURES] {
         [
-            self.sent,
             self.acknowledged,
             self.refused,
             self.expected,
             self.received,
             self.duplicated,
             self.out_of_order,
+            self.stray,
+            self.unsent,
             self.payload_bytes,
             self.connections_lost,
             self.ready,
+            self.sent,
             self.orders_done,
         ]
     }
 
     fn from_array(
         [
-            sent,
             acknowledged,
             refused,
             expected,
             received,
             duplicated,
             out_of_order,
+            stray,
+            unsent,
             payload_bytes,
             connections_lost,
             ready,
+            sent,
             orders_done,
         ]: [u64; FIGURES],
     ) -> Self {
         Self {
-            sent,
             acknowledged,
             refused,
             expected,
             received,
             duplicated,
             out_of_order,
+            stray,
+            unsent,
             payload_bytes,
             connections_lost,
             ready,
+            sent,
             orders_done,
         }
     }

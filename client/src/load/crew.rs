@@ -12,7 +12,7 @@ use super::board::{Board, Figures, Trouble};
 use super::clock::{Clock, ratio};
 use super::failure::Failure;
 use super::layout::Layout;
-use super::plan::{Pace, Plan, Qos};
+use super::plan::{Pace, Plan, Qos, Scenario};
 use super::process::{Processes, Reading};
 use super::target::Target;
 use super::watch::{Moment, Phase, Watch};
@@ -32,6 +32,7 @@ const STEP: Duration = Duration::from_millis(10);
 const SHORT_STEP: Duration = Duration::from_millis(1);
 /// After the first connection is lost, so long the others' ends are counted too.
 const AFTERMATH: Duration = Duration::from_millis(200);
+const PANICKED: &str = "a thread of the generator panicked";
 
 /// The workers of a run and what is known about it.
 pub(super) struct Crew<'a> {
@@ -150,14 +151,9 @@ impl<'a> Crew<'a> {
         self.order(Order::Open(opening));
     }
 
-    /// How many messages were due by this moment and have not been sent; `None` where the clock sets no pace.
+    /// How many messages were due and had not been sent when the load was closed; `None` where the clock sets no pace.
     pub(super) fn unsent(&self) -> Option<f64> {
-        let Pace::Rate(per_sec) = self.plan.pace else {
-            return None;
-        };
-        let open = self.board.clock.elapsed().saturating_sub(self.load_began);
-        let due = (open.as_secs_f64() * per_sec).floor();
-        Some((due - ratio(self.board.figures().sent, 1)).max(0.0))
+        matches!(self.plan.pace, Pace::Rate(_)).then(|| ratio(self.board.figures().unsent, 1))
     }
 
     /// Lets all clients connect and disconnect in turn, `limit` times together.
@@ -192,39 +188,42 @@ impl<'a> Crew<'a> {
             let left = end.saturating_sub(self.board.clock.elapsed());
             self.step(left.min(STEP));
             let figures = self.board.figures();
-            if patience.is_over(self, &figures) && self.is_waiting(&figures) {
+            if patience.is_over(self, &figures, !self.is_waiting(&figures)) {
                 self.fall_silent(&figures);
             }
         }
     }
 
-    /// Waits until everything has arrived and is acknowledged, or nothing comes any more. `extra` deliveries are
-    /// expected beside those of messages sent, and `limit` messages are to be sent.
-    pub(super) fn settle(&mut self, phase: Phase, extra: u64, limit: Option<u64>) -> bool {
+    /// Waits until all orders are carried out and everything has arrived and is acknowledged, or nothing comes any
+    /// more: then the run has lost something, or is broken if not all was sent. `extra` deliveries are expected beside
+    /// those of messages sent, and `limit` messages are to be sent.
+    pub(super) fn settle(&mut self, phase: Phase, extra: u64, limit: Option<u64>) {
+        let has_arrived = |figures: &Figures| figures.received >= figures.expected + extra;
+        self.await_settled(phase, limit.unwrap_or(0), has_arrived);
+    }
+
+    /// Waits until `sent` messages are sent and acknowledged, whether or not anybody has heard them; otherwise as
+    /// [`Crew::settle`].
+    pub(super) fn settle_acknowledged(&mut self, sent: u64) {
+        self.await_settled(Phase::Measuring, sent, |_| true);
+    }
+
+    fn await_settled(&mut self, phase: Phase, sent: u64, has_arrived: impl Fn(&Figures) -> bool) {
         self.enter(phase, None, self.wanted);
         let mut patience = Patience::new(self);
         while self.broken.is_none() {
             let figures = self.board.figures();
-            let is_sent = limit.is_none_or(|limit| figures.sent >= limit);
-            if is_sent && figures.received >= figures.expected + extra && self.unacknowledged(&figures) == 0 {
-                return true;
+            let is_sent = self.are_orders_done(&figures) && figures.sent >= sent;
+            let is_complete = has_arrived(&figures) && self.unacknowledged(&figures) == 0;
+            if is_sent && is_complete {
+                return;
             }
-            if patience.is_over(self, &figures) {
-                return false;
-            }
-            self.step(SHORT_STEP);
-        }
-        false
-    }
-
-    /// Waits until `sent` messages are sent and acknowledged, whether or not anybody has heard them.
-    pub(super) fn settle_acknowledged(&mut self, sent: u64) {
-        self.enter(Phase::Measuring, None, self.wanted);
-        let mut patience = Patience::new(self);
-        while self.broken.is_none() {
-            let figures = self.board.figures();
-            let is_done = figures.sent >= sent && self.unacknowledged(&figures) == 0;
-            if is_done || patience.is_over(self, &figures) {
+            // Until the next message is due by the clock, there is nothing that could come.
+            let is_resting = is_complete && figures.sent < sent && self.is_by_the_clock();
+            if patience.is_over(self, &figures, is_resting) {
+                if figures.sent < sent {
+                    self.fall_short(&figures, sent);
+                }
                 return;
             }
             self.step(SHORT_STEP);
@@ -276,17 +275,38 @@ impl<'a> Crew<'a> {
         self.orders_given += 1;
     }
 
+    /// Whether every worker has carried out all that was ordered.
+    fn are_orders_done(&self, figures: &Figures) -> bool {
+        figures.orders_done >= self.orders_given * u64::try_from(self.orders.len()).unwrap_or(0)
+    }
+
     /// One step under load.
     fn step(&mut self, sleep: Duration) {
         std::thread::sleep(sleep);
         self.show_and_turn();
+        // A worker that ends before it is told to says why, unless it has panicked.
+        let has_ended = self.threads.iter().any(JoinHandle::is_finished);
         if let Some(trouble) = self.board.take_trouble() {
             self.break_off(&trouble);
+        } else if has_ended {
+            self.break_with(PANICKED.to_owned(), self.board.clock.elapsed());
         }
+    }
+
+    /// Ends the workers; false if one of them has panicked, which printed why.
+    fn dismiss(&mut self) -> bool {
+        self.board.end();
+        let ends: Vec<_> = self.threads.drain(..).map(JoinHandle::join).collect();
+        ends.iter().all(Result::is_ok)
     }
 
     fn break_off(&mut self, trouble: &Trouble) {
         let (reason, at) = report::reason(trouble, self.board.clock);
+        self.break_with(reason, at);
+    }
+
+    /// Ends the load for this reason, which arose at this time of the run.
+    fn break_with(&mut self, reason: String, at: Duration) {
         self.broken = Some((reason, at.saturating_sub(self.load_began)));
         self.broken_at = Some(self.snapshot());
         self.close();
@@ -300,10 +320,27 @@ impl<'a> Crew<'a> {
             self.plan.patience.as_secs_f64(),
             self.unacknowledged(figures)
         );
-        let at = self.board.clock.elapsed().saturating_sub(self.load_began);
-        self.broken = Some((reason, at));
-        self.broken_at = Some(self.snapshot());
-        self.close();
+        self.break_with(reason, self.board.clock.elapsed());
+    }
+
+    fn fall_short(&mut self, figures: &Figures, wanted: u64) {
+        let done = if self.plan.scenario == Scenario::Connect {
+            "connections were begun"
+        } else {
+            "messages were sent"
+        };
+        let reason = format!(
+            "{} of {wanted} {done} when nothing had come for {} s",
+            figures.sent,
+            self.plan.patience.as_secs_f64()
+        );
+        self.break_with(reason, self.board.clock.elapsed());
+    }
+
+    /// Whether the clock decides when something is sent, so that a pause is no silence.
+    fn is_by_the_clock(&self) -> bool {
+        let is_dialing_by_the_clock = self.plan.scenario == Scenario::Connect && self.plan.connect_rate > 0;
+        is_dialing_by_the_clock || matches!(self.plan.pace, Pace::Rate(_))
     }
 
     fn is_waiting(&self, figures: &Figures) -> bool {
@@ -388,9 +425,11 @@ impl Patience {
         }
     }
 
-    fn is_over(&mut self, crew: &Crew<'_>, figures: &Figures) -> bool {
+    /// Whether nothing has come for too long. While the broker is resting, as nothing is asked of it, that does not
+    /// count as silence.
+    fn is_over(&mut self, crew: &Crew<'_>, figures: &Figures, is_resting: bool) -> bool {
         let (signs, now) = (figures.signs_of_life(), crew.board.clock.elapsed());
-        if signs != self.signs {
+        if is_resting || signs != self.signs {
             (self.signs, self.since) = (signs, now);
         }
         now > self.since + crew.plan.patience
@@ -407,10 +446,6 @@ fn raise_descriptor_limit() {
 
 impl Drop for Crew<'_> {
     fn drop(&mut self) {
-        self.board.end();
-        for thread in self.threads.drain(..) {
-            // A worker that has panicked has ended all the same, and its panic was printed.
-            let _ = thread.join();
-        }
+        self.dismiss();
     }
 }

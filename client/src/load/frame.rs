@@ -3,11 +3,12 @@
 //! This is no codec: it writes packets that are right by construction and reads only as much of the broker's answers
 //! as counting and acknowledging take, because every nanosecond here is one that the broker does not get.
 
+use super::payload::MARK_BYTES;
 use super::plan::{Qos, Version};
 
 mod write;
 
-pub(super) use write::{DISCONNECT, Login, Template, connect, subscribe};
+pub(super) use write::{DISCONNECT, KEEP_ALIVE_SECS, Login, PINGREQ, Template, connect, packet_id, subscribe};
 
 /// The first bytes of each payload: who sent it, as which of its messages, and when that was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(super) struct Mark {
 
 impl Mark {
     /// How many bytes of payload the mark takes.
-    pub(super) const BYTES: usize = 16;
+    pub(super) const BYTES: usize = MARK_BYTES as usize;
 
     /// Reads the mark from the front of a payload.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
@@ -51,11 +52,27 @@ pub(super) struct Delivery {
     pub(super) payload_bytes: usize,
 }
 
+/// What a CONNACK of 5.0 says about the client's conduct; one of 3.1.1 leaves everything open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Allowance {
+    /// Messages above QoS 0 that may be without their last acknowledgement.
+    pub(super) receive_maximum: u16,
+    /// The Keep Alive to use instead of the one asked for; 0 for none.
+    pub(super) keep_alive_secs: Option<u16>,
+}
+
+impl Allowance {
+    const FULL: Self = Self {
+        receive_maximum: u16::MAX,
+        keep_alive_secs: None,
+    };
+}
+
 /// What the broker sent. Codes are those of 5.0; a 3.1.1 acknowledgement counts as 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packet {
-    /// The answer to CONNECT.
-    Connack { code: u8, receive_maximum: u16 },
+    /// The answer to CONNECT, and what the broker allows.
+    Connack { code: u8, allows: Allowance },
     /// The answer to SUBSCRIBE: the lowest QoS that it grants, or its first code of 0x80 or above.
     Suback { granted: u8 },
     /// A message for us.
@@ -66,8 +83,8 @@ pub(super) enum Packet {
     Pubrec { id: u16, code: u8 },
     /// A QoS 2 message for us is released.
     Pubrel { id: u16 },
-    /// A QoS 2 message of ours is done.
-    Pubcomp,
+    /// A QoS 2 message of ours is done, unless the code says that the broker knows nothing of it.
+    Pubcomp { id: u16, code: u8 },
     /// A keep-alive answer.
     Pingresp,
     /// The broker says goodbye; 5.0 only.
@@ -93,7 +110,7 @@ impl Packet {
             | Self::Suback { .. }
             | Self::Puback { .. }
             | Self::Pubrec { .. }
-            | Self::Pubcomp
+            | Self::Pubcomp { .. }
             | Self::Pingresp
             | Self::Disconnect { .. } => return,
         };
@@ -152,9 +169,9 @@ fn answer(version: Version, first: u8, body: &[u8]) -> Result<Packet, &'static s
     Ok(match first >> 4 {
         2 => Packet::Connack {
             code: *body.get(1).ok_or("a CONNACK without a code")?,
-            receive_maximum: match version {
-                Version::V311 => u16::MAX,
-                Version::V5 => receive_maximum(body.get(2..).unwrap_or_default())?,
+            allows: match version {
+                Version::V311 => Allowance::FULL,
+                Version::V5 => allowance(body.get(2..).unwrap_or_default())?,
             },
         },
         4 => Packet::Puback {
@@ -166,7 +183,10 @@ fn answer(version: Version, first: u8, body: &[u8]) -> Result<Packet, &'static s
             code: code(body),
         },
         6 => Packet::Pubrel { id: number(body)? },
-        7 => Packet::Pubcomp,
+        7 => Packet::Pubcomp {
+            id: number(body)?,
+            code: code(body),
+        },
         9 => Packet::Suback {
             granted: granted(version, body.get(2..).unwrap_or_default())?,
         },
@@ -243,17 +263,25 @@ fn granted(version: Version, body: &[u8]) -> Result<u8, &'static str> {
 }
 
 /// Looks through the properties of a CONNACK.
-fn receive_maximum(body: &[u8]) -> Result<u16, &'static str> {
+fn allowance(body: &[u8]) -> Result<Allowance, &'static str> {
     const CUT: &str = "a CONNACK shorter than its properties";
+    let mut allows = Allowance::FULL;
     let Some((properties_bytes, rest)) = take_length(body)? else {
-        return Ok(u16::MAX);
+        return Ok(allows);
     };
     let mut rest = rest.get(..properties_bytes).ok_or(CUT)?;
     while let Some((&name, value)) = rest.split_first() {
         let value_bytes = match name {
-            0x21 => return number(value),
+            0x21 => {
+                allows.receive_maximum = number(value)?;
+                2
+            }
+            0x13 => {
+                allows.keep_alive_secs = Some(number(value)?);
+                2
+            }
             0x24 | 0x25 | 0x28 | 0x29 | 0x2a => 1,
-            0x13 | 0x22 => 2,
+            0x22 => 2,
             0x11 | 0x27 => 4,
             0x12 | 0x15 | 0x16 | 0x1a | 0x1c | 0x1f => 2 + usize::from(number(value)?),
             0x26 => {
@@ -264,7 +292,7 @@ fn receive_maximum(body: &[u8]) -> Result<u16, &'static str> {
         };
         rest = value.get(value_bytes..).ok_or(CUT)?;
     }
-    Ok(u16::MAX)
+    Ok(allows)
 }
 
 fn number(body: &[u8]) -> Result<u16, &'static str> {

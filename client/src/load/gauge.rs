@@ -29,13 +29,19 @@ impl Gauge {
     /// Counts one latency.
     #[inline]
     pub(super) fn record(&mut self, nanos: u64) {
+        self.record_many(nanos, 1);
+    }
+
+    /// Counts a latency that several deliveries share.
+    #[inline]
+    pub(super) fn record_many(&mut self, nanos: u64, deliveries: u64) {
         let (value, count) = &mut self.run;
         if *value == nanos {
-            *count += 1;
+            *count += deliveries;
             return;
         }
         self.settle();
-        self.run = (nanos, 1);
+        self.run = (nanos, deliveries);
     }
 
     /// Adds what another gauge has counted.

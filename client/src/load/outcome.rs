@@ -21,7 +21,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// What the measured part brought.
     pub measured: Measured,
-    /// Latencies of the measured part, if anything arrived.
+    /// Latencies of the measured part, if anything arrived. With a rate they are those of all that was due in it,
+    /// whenever it arrived; what could not be sent counts with the time for which it had waited by then.
     pub latency: Option<Latency>,
     /// The measured part in pieces of equal length, at most 600.
     pub timeline: Vec<Tick>,
@@ -82,9 +83,10 @@ pub struct Summary {
 pub enum Ending {
     /// Every message arrived once and in order, and was acknowledged.
     Whole,
-    /// A delivery is missing, came twice or out of order, or the broker refused or did not acknowledge a message.
+    /// A delivery is missing, came twice or out of order, a packet came that nobody waited for, or the broker refused
+    /// or did not acknowledge a message.
     Lost,
-    /// The broker ended a connection or fell silent.
+    /// The broker ended a connection or fell silent, or not all that was asked for could be sent.
     Broken {
         /// Which client it was, and what happened.
         reason: String,
@@ -110,6 +112,9 @@ pub struct Counts {
     pub lost: u64,
     /// Deliveries that came after a later message of the same publisher on the same topic.
     pub out_of_order: u64,
+    /// Packets that nobody waited for: acknowledgements that no message was without, and deliveries that no message
+    /// explains, to a client that subscribes to nothing of the kind or with another QoS or size than was due.
+    pub stray: u64,
     /// Connections that ended without our wish.
     pub connections_lost: u64,
     /// Messages that the broker refused aloud: an acknowledgement of 5.0 with a code of 0x80 or above.

@@ -14,6 +14,9 @@ mod words;
 
 pub use words::{Qos, Scenario, Unreadable, Version};
 
+/// No run may keep more than this on its way.
+pub(super) const UNDER_WAY_BYTES_MAX: u32 = 1 << 30;
+
 /// What sets the publishers' speed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {

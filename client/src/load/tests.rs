@@ -20,6 +20,12 @@ enum Fate {
     Overtake,
     /// Acknowledge it with this code and forget it.
     Refuse(u8),
+    /// Forward it and acknowledge it so many times.
+    Acknowledge(usize),
+    /// Forward it at QoS 0.
+    Downgrade,
+    /// Forward it and everything after it this much later.
+    Delay(Duration),
     /// End the publisher's connection.
     Leave,
 }
@@ -63,7 +69,12 @@ impl Forwarder {
             client.read_exact(&mut body).unwrap();
             let packet = [head.as_slice(), &body].concat();
             match head[0] >> 4 {
-                1 => answer(&mut client, 0x20, &[&[0, self.greeting], properties]),
+                1 => {
+                    answer(&mut client, 0x20, &[&[0, self.greeting], properties]);
+                    if self.greeting != 0 {
+                        return;
+                    }
+                }
                 8 => {
                     *self.subscriber.lock().unwrap() = Some(client.try_clone().unwrap());
                     answer(&mut client, 0x90, &[&body[..2], properties, &[1]]);
@@ -76,6 +87,20 @@ impl Forwarder {
                         Fate::Forward => {
                             self.forward(&packet);
                             self.forward(&std::mem::take(&mut held));
+                        }
+                        Fate::Delay(delay) => {
+                            thread::sleep(delay);
+                            self.forward(&packet);
+                        }
+                        Fate::Acknowledge(times) => {
+                            self.forward(&packet);
+                            (0..times).for_each(|_| answer(&mut client, 0x40, &[id]));
+                            continue;
+                        }
+                        Fate::Downgrade => {
+                            let (before, after) = packet[2..].split_at(2 + topic_bytes);
+                            let head = [0x30, packet[1] - 2];
+                            self.forward(&[head.as_slice(), before, &after[2..]].concat());
                         }
                         Fate::Lose => {}
                         Fate::Repeat => self.forward(&packet.repeat(2)),
@@ -202,6 +227,90 @@ fn a_refused_message_is_counted_and_not_lost() {
         (counts.refused, counts.acknowledged, counts.lost),
         (1, 99, 0),
         "{counts:?}"
+    );
+}
+
+#[test]
+fn an_acknowledgement_that_comes_twice_covers_no_missing_one() {
+    let outcome = outcome(Version::V311, |number| match number {
+        99 => Fate::Acknowledge(2),
+        100 => Fate::Acknowledge(0),
+        _ => Fate::Forward,
+    });
+    assert_eq!(outcome.ending, Ending::Lost);
+    let counts = outcome.counts;
+    assert_eq!(
+        (counts.acknowledged, counts.stray, counts.lost),
+        (99, 1, 0),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn a_delivery_with_another_qos_is_counted_and_not_lost() {
+    for version in [Version::V311, Version::V5] {
+        let outcome = outcome(
+            version,
+            |number| {
+                if number == 10 { Fate::Downgrade } else { Fate::Forward }
+            },
+        );
+        assert_eq!(outcome.ending, Ending::Lost);
+        let counts = outcome.counts;
+        assert_eq!((counts.received, counts.stray), (100, 1), "{counts:?}");
+    }
+}
+
+#[test]
+fn a_pause_between_messages_by_the_clock_is_no_silence() {
+    for until in [Until::Count(3), Until::Time(Duration::from_millis(1_300))] {
+        let plan = Plan {
+            pace: Pace::Rate(2.0),
+            until,
+            patience: Duration::from_millis(400),
+            ..plan(Version::V311)
+        };
+        let outcome = run(&Forwarder::listen(Version::V311, 0, |_| Fate::Forward), &plan, &Quiet);
+        let outcome = outcome.unwrap();
+        assert!(outcome.is_whole(), "{outcome:?}");
+        assert_eq!(outcome.counts.received, 3);
+    }
+}
+
+#[test]
+fn a_freeze_over_the_end_of_the_measured_part_shows_in_its_latencies() {
+    let target = Forwarder::listen(Version::V311, 0, |number| {
+        if number == 25 {
+            Fate::Delay(Duration::from_millis(600))
+        } else {
+            Fate::Forward
+        }
+    });
+    let plan = Plan {
+        pace: Pace::Rate(100.0),
+        until: Until::Time(Duration::from_millis(300)),
+        ..plan(Version::V311)
+    };
+    let outcome = run(&target, &plan, &Quiet).unwrap();
+    assert!(outcome.is_whole(), "{outcome:?}");
+    let latency = outcome.latency.unwrap();
+    assert!(latency.max_us > 500_000.0, "{latency:?}");
+    // The first may have arrived before the part began.
+    assert!(latency.count + 3 > outcome.counts.received, "{latency:?}");
+}
+
+#[test]
+fn a_run_that_does_not_come_to_its_end_is_broken() {
+    let outcome = outcome(
+        Version::V311,
+        |number| if number < 50 { Fate::Forward } else { Fate::Lose },
+    );
+    let Ending::Broken { reason, .. } = &outcome.ending else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        reason.contains(" of 100 messages were sent when nothing had come for 1 s"),
+        "{reason}"
     );
 }
 

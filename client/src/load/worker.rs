@@ -19,10 +19,11 @@ use rustix::time::{
 };
 
 use super::board::{Board, Trouble};
+use super::frame::PINGREQ;
 use super::gauge::Gauge;
 use super::layout::{Layout, Role, STALLED};
 use super::link::{End, SCRATCH_BYTES};
-use super::plan::{Pace, Plan};
+use super::plan::Plan;
 use super::schedule::{Agenda, Schedule};
 use super::target::Target;
 
@@ -33,7 +34,7 @@ mod ledger;
 mod publisher;
 mod sending;
 
-use client::Client;
+use client::{Client, Stage};
 use cycle::Cycles;
 use errand::Errand;
 use ledger::Ledger;
@@ -126,6 +127,8 @@ pub(super) struct Worker {
     is_stalled: bool,
     tick: u32,
     give_up_at_ns: u64,
+    /// When clients last gave signs of life for their own sake.
+    pinged_ns: u64,
 }
 
 impl Worker {
@@ -143,8 +146,7 @@ impl Worker {
             .registry()
             .register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
         let (plan, layout) = (&post.plan, &post.layout);
-        let is_windowed = matches!(plan.pace, Pace::Window(_));
-        let mut ledger = Ledger::new(Arc::clone(&post.board), post.thread, is_windowed, layout.topics());
+        let mut ledger = Ledger::new(Arc::clone(&post.board), post.thread, plan, layout.topics());
         let mut clients = Vec::new();
         for (index, role) in (0..).zip(layout.clients()) {
             let number = role.number();
@@ -178,6 +180,7 @@ impl Worker {
             is_stalled: false,
             tick: 0,
             give_up_at_ns: 0,
+            pinged_ns: 0,
             post,
         })
     }
@@ -197,6 +200,7 @@ impl Worker {
             self.ledger.show();
             self.turn_page();
         }
+        self.hand_in();
         self.hang_up(Who::Everybody);
     }
 
@@ -231,7 +235,9 @@ impl Worker {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
-        self.send_due();
+        if self.schedule.is_some() {
+            self.send_due(self.post.board.clock.nanos());
+        }
         // Those that still have more to read join the queue again, behind.
         for _ in 0..self.unread.len() {
             if let Some(client) = self.unread.pop_front() {
@@ -254,7 +260,9 @@ impl Worker {
         self.run_errand();
         self.run_cycles();
         self.ledger.exchange_mail();
-        self.give_up();
+        let now_ns = self.post.board.clock.nanos();
+        self.give_up(now_ns);
+        self.keep_alive(now_ns);
         self.send_ready();
         Ok(())
     }
@@ -320,8 +328,9 @@ impl Worker {
     fn after_read(&mut self, place: usize) {
         if let Some(client) = self.clients.get_mut(place)
             && client.is_publisher()
+            && let Some(publisher) = client.local
         {
-            self.ledger.ready.extend(client.local);
+            self.ledger.make_ready(publisher);
         }
         self.write(place);
         self.end_cycle(place);
@@ -333,8 +342,11 @@ impl Worker {
         };
         let waited = client.link.as_ref().is_some_and(|link| link.backlog_bytes() > 0);
         match client.link.as_mut().map_or(Ok(()), |link| link.flush()) {
-            Ok(()) if waited && client.is_publisher() => self.ledger.ready.extend(client.local),
-            Ok(()) => {}
+            Ok(()) => {
+                if let Some(publisher) = client.local.filter(|_| waited && client.is_publisher()) {
+                    self.ledger.make_ready(publisher);
+                }
+            }
             Err(end) => self.lose(place, &end),
         }
     }
@@ -358,12 +370,33 @@ impl Worker {
         }
     }
 
+    /// Keeps the broker from taking silence for absence: a PINGREQ from every client in each half of a keep alive.
+    fn keep_alive(&mut self, now_ns: u64) {
+        let every_ns = u64::from(self.ledger.keep_alive_secs) * 500_000_000;
+        if now_ns < self.pinged_ns + every_ns {
+            return;
+        }
+        self.pinged_ns = now_ns;
+        for place in 0..self.clients.len() {
+            if let Some(client) = self.clients.get_mut(place).filter(|client| client.stage != Stage::Away)
+                && let Some(link) = &mut client.link
+            {
+                link.out().extend_from_slice(&PINGREQ);
+                self.write(place);
+            }
+        }
+    }
+
     /// Hands in the latencies of a piece of the timeline that is over.
     fn turn_page(&mut self) {
         let tick = self.post.board.tick.load(Ordering::Acquire);
-        if tick == self.tick {
-            return;
+        if tick != self.tick {
+            self.hand_in();
+            self.tick = tick;
         }
+    }
+
+    fn hand_in(&mut self) {
         let gauge = &mut self.ledger.gauge;
         let gauge = (gauge.count() > 0).then(|| std::mem::replace(gauge, Gauge::new()));
         // Whoever leads the run has left if nobody takes the page.
@@ -372,6 +405,5 @@ impl Worker {
             tick: self.tick,
             gauge,
         });
-        self.tick = tick;
     }
 }

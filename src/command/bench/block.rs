@@ -137,6 +137,7 @@ pub(super) fn accounts(outcome: &Outcome) -> String {
         words.push(format!("{} {what}", grouped(count)));
     }
     for (count, what) in [
+        (counts.stray, "stray"),
         (counts.refused, "refused"),
         (counts.connections_lost, "connections lost"),
     ] {

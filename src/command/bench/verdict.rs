@@ -144,6 +144,7 @@ fn fault(outcome: &Outcome, place: &str) -> Option<String> {
         ("LOST", counts.lost, counts.expected, "deliveries"),
         ("DUPLICATED", counts.duplicated, counts.expected, "deliveries"),
         ("OUT OF ORDER", counts.out_of_order, counts.expected, "deliveries"),
+        ("STRAY", counts.stray, 0, "packets"),
         ("REFUSED", counts.refused, counts.sent, "messages"),
         ("NOT ACKNOWLEDGED", unacknowledged, counts.sent, "messages"),
         ("DISCONNECTED", counts.connections_lost, 0, "connections"),

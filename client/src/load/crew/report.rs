@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Crew, Snapshot};
+use super::{Crew, PANICKED, Snapshot};
 use crate::load::board::Trouble;
 use crate::load::clock::{Clock, ratio};
 use crate::load::failure::Failure;
 use crate::load::outcome::{Counts, Ending, Measured, Outcome, Summary};
-use crate::load::plan::Qos;
+use crate::load::plan::{Pace, Qos};
 
 /// A measured part of a run.
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +38,25 @@ impl Part {
 }
 
 impl Crew<'_> {
-    /// Measures while `during` goes on.
+    /// Measures while `during` goes on. Where the clock sets the pace, the part's latencies go on until
+    /// [`Crew::end_latency`] or the end of the run: a message that was due in the part belongs to it whenever it
+    /// arrives, and those that the broker holds up over its end are the longest.
     pub(in crate::load) fn measure<E>(&mut self, during: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<Part, E> {
         let from = self.snapshot();
         let span = self.timeline.begin_span(from.tick);
         during(self)?;
         let broken_at = self.broken_at.filter(|broken_at| broken_at.at_ns >= from.at_ns);
         let upto = broken_at.unwrap_or_else(|| self.snapshot());
-        self.timeline.end_span(span, upto.tick);
+        if matches!(self.plan.pace, Pace::Window(_)) {
+            self.timeline.end_span(span, upto.tick);
+        }
         Ok(Part { from, upto, span })
+    }
+
+    /// Ends the latencies of a part.
+    pub(in crate::load) fn end_latency(&mut self, part: &Part) {
+        let tick = self.turn_page();
+        self.timeline.end_span(part.span, tick);
     }
 
     /// Median and 99th percentile of the latencies of a part that is over; `None` if nothing arrived.
@@ -58,10 +68,9 @@ impl Crew<'_> {
     /// Ends the run and says what it showed. `extra` deliveries were expected beside those of messages sent; `counted`
     /// is the moment up to which everything counts.
     pub(in crate::load) fn finish(mut self, part: &Part, counted: &Snapshot, extra: u64) -> Outcome {
-        self.board.end();
-        for thread in self.threads.drain(..) {
-            // A worker that has panicked has ended all the same, and its panic was printed.
-            let _ = thread.join();
+        if !self.dismiss() {
+            let at = self.board.clock.elapsed().saturating_sub(self.load_began);
+            self.broken.get_or_insert((PANICKED.to_owned(), at));
         }
         while let Ok(page) = self.pages.try_recv() {
             self.timeline.insert(page);
@@ -77,6 +86,7 @@ impl Crew<'_> {
             duplicated: figures.duplicated,
             lost: expected.saturating_sub(figures.received),
             out_of_order: figures.out_of_order,
+            stray: figures.stray,
             connections_lost: figures.connections_lost,
             refused: figures.refused,
         };
@@ -118,8 +128,9 @@ fn ending(broken: Option<(String, Duration)>, counts: &Counts, qos: Qos) -> Endi
             after_ms: at.as_secs_f64() * 1e3,
         };
     }
-    let faults = counts.lost + counts.duplicated + counts.out_of_order + counts.refused + counts.unacknowledged(qos);
-    if faults + counts.connections_lost == 0 {
+    let deliveries = counts.lost + counts.duplicated + counts.out_of_order + counts.stray;
+    let messages = counts.refused + counts.unacknowledged(qos);
+    if deliveries + messages + counts.connections_lost == 0 {
         Ending::Whole
     } else {
         Ending::Lost

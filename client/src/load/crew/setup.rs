@@ -30,11 +30,10 @@ impl Crew<'_> {
     }
 
     fn await_orders(&mut self) -> Result<(), Failure> {
-        let goal = self.orders_given * u64::try_from(self.orders.len()).unwrap_or(0);
         let (mut before, mut since) = (Figures::default(), self.board.clock.elapsed());
         loop {
             let figures = self.board.figures();
-            if figures.orders_done >= goal {
+            if self.are_orders_done(&figures) {
                 return Ok(());
             }
             let now = self.board.clock.elapsed();
@@ -76,7 +75,7 @@ impl Crew<'_> {
         if !self.is_under_load {
             return Err(silent);
         }
-        self.broken = Some((silent.to_string(), self.board.clock.elapsed()));
+        self.break_with(silent.to_string(), self.board.clock.elapsed());
         Ok(())
     }
 }

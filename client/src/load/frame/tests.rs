@@ -2,9 +2,9 @@ use super::*;
 
 const VERSIONS: [Version; 2] = [Version::V311, Version::V5];
 
-fn template(version: Version, qos: Qos, payload_bytes: u32) -> Template {
+fn template(version: Version, qos: Qos) -> Template {
     let topics = ["bench/a", "bench/longer", "c"].map(str::to_owned);
-    Template::new(version, qos, 3, topics.into_iter(), payload_bytes)
+    Template::new(version, qos, 3, topics.into_iter())
 }
 
 fn found(version: Version, bytes: &[u8]) -> Found {
@@ -20,7 +20,7 @@ fn a_message_comes_back_with_its_mark() {
             (Qos::ExactlyOnce, Some((Qos::ExactlyOnce, 8))),
         ] {
             let mut bytes = Vec::new();
-            template(version, qos, 200).append(7, 1, 200, 99, &mut bytes);
+            template(version, qos).append(7, 1, 200, 99, &mut bytes);
             let found = found(version, &bytes);
             let delivery = Delivery {
                 wants,
@@ -40,7 +40,7 @@ fn a_message_comes_back_with_its_mark() {
 #[test]
 fn publish_is_framed_as_the_standard_says() {
     let mut bytes = Vec::new();
-    template(Version::V5, Qos::AtLeastOnce, 16)
+    template(Version::V5, Qos::AtLeastOnce)
         .retained()
         .append(1, 2, 16, 4, &mut bytes);
     let mut wanted = vec![0x33, 22, 0, 1, b'c', 0, 2, 0];
@@ -48,7 +48,7 @@ fn publish_is_framed_as_the_standard_says() {
     assert_eq!(bytes, wanted);
 
     bytes.clear();
-    template(Version::V311, Qos::AtMostOnce, 16).append_empty(0, 2, &mut bytes);
+    template(Version::V311, Qos::AtMostOnce).append_empty(0, 2, &mut bytes);
     assert_eq!(bytes, [0x30, 3, 0, 1, b'c']);
 }
 
@@ -84,7 +84,7 @@ fn connect_and_subscribe_are_framed_as_the_standard_says() {
 
 #[test]
 fn packet_ids_run_from_1_to_65535_and_start_over() {
-    let template = template(Version::V311, Qos::AtLeastOnce, 16);
+    let template = template(Version::V311, Qos::AtLeastOnce);
     for (sequence, wanted) in [(0, 1), (65_534, 65_535), (65_535, 1)] {
         let mut bytes = Vec::new();
         template.append(sequence, 0, 16, 0, &mut bytes);
@@ -99,7 +99,7 @@ fn packet_ids_run_from_1_to_65535_and_start_over() {
 fn a_message_is_found_as_soon_as_its_mark_is_there() {
     for version in VERSIONS {
         let mut bytes = Vec::new();
-        template(version, Qos::ExactlyOnce, 300).append(7, 0, 300, 99, &mut bytes);
+        template(version, Qos::ExactlyOnce).append(7, 0, 300, 99, &mut bytes);
         let marked = bytes.len() - (300 - Mark::BYTES);
         for end in 0..marked {
             assert_eq!(next(version, &bytes[..end]), Ok(None), "prefix of {end} bytes");
@@ -135,7 +135,7 @@ fn each_packet_gets_the_answer_that_the_standard_asks_for() {
         delivery(None),
         Packet::Puback { id: 1, code: 0 },
         Packet::Pubrec { id: 1, code: 0x97 },
-        Packet::Pubcomp,
+        Packet::Pubcomp { id: 1, code: 0 },
         Packet::Pingresp,
     ] {
         assert_eq!(answer(silent), [0_u8; 0]);
@@ -150,15 +150,18 @@ fn answers_of_both_versions_are_understood() {
             b"\x20\x02\0\x05".as_slice(),
             Packet::Connack {
                 code: 5,
-                receive_maximum: 65_535,
+                allows: Allowance::FULL,
             },
         ),
         (
             Version::V5,
-            b"\x20\x14\0\0\x11\x22\0\x0a\x26\0\x01k\0\x01v\x12\0\x01i\x21\0\x14",
+            b"\x20\x17\0\0\x14\x22\0\x0a\x26\0\x01k\0\x01v\x12\0\x01i\x21\0\x14\x13\0\x3c",
             Packet::Connack {
                 code: 0,
-                receive_maximum: 20,
+                allows: Allowance {
+                    receive_maximum: 20,
+                    keep_alive_secs: Some(60),
+                },
             },
         ),
         (
@@ -166,7 +169,7 @@ fn answers_of_both_versions_are_understood() {
             b"\x20\x03\0\x86\0",
             Packet::Connack {
                 code: 0x86,
-                receive_maximum: 65_535,
+                allows: Allowance::FULL,
             },
         ),
         (Version::V311, b"\x90\x04\0\x01\x02\x01", Packet::Suback { granted: 1 }),
@@ -182,7 +185,12 @@ fn answers_of_both_versions_are_understood() {
             b"\x50\x04\0\x07\x10\0",
             Packet::Pubrec { id: 7, code: 0x10 },
         ),
-        (Version::V5, b"\x70\x02\0\x07", Packet::Pubcomp),
+        (Version::V5, b"\x70\x02\0\x07", Packet::Pubcomp { id: 7, code: 0 }),
+        (
+            Version::V5,
+            b"\x70\x03\0\x07\x92",
+            Packet::Pubcomp { id: 7, code: 0x92 },
+        ),
         (Version::V5, b"\xe0\x02\x8b\0", Packet::Disconnect { code: 0x8b }),
         (Version::V311, b"\xd0\0", Packet::Pingresp),
     ] {

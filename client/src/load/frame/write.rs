@@ -3,13 +3,15 @@
 use super::Mark;
 use crate::load::plan::{Qos, Version};
 
-/// No run outlasts this keep alive, so no client has to ping.
-const KEEP_ALIVE_SECS: u16 = 3_600;
+/// The keep alive that clients ask for: long, so that a PINGREQ is rare enough to disturb no measurement.
+pub(in crate::load) const KEEP_ALIVE_SECS: u16 = 3_600;
 /// How long the broker keeps a session that is meant to stay, in 5.0; in 3.1.1 it stays until it is cleaned.
 const SESSION_EXPIRY_SECS: u32 = 3_600;
 
 /// The goodbye of a client that wants no will sent. It ends the same way in both versions.
 pub(in crate::load) const DISCONNECT: [u8; 2] = [0xe0, 0];
+/// The sign of life of a client that has nothing to say.
+pub(in crate::load) const PINGREQ: [u8; 2] = [0xc0, 0];
 
 /// Who connects.
 #[derive(Clone, Copy, Debug)]
@@ -80,31 +82,27 @@ pub(in crate::load) struct Template {
     topics: Vec<u8>,
     /// Where each topic ends.
     ends: Vec<usize>,
-    padding: Vec<u8>,
 }
 
 impl Template {
-    /// Prepares messages of at most `payload_bytes_max` to these topics.
+    /// Prepares messages to these topics.
     pub(in crate::load) fn new(
         version: Version,
         qos: Qos,
         publisher: u32,
         topics: impl Iterator<Item = String>,
-        payload_bytes_max: u32,
     ) -> Self {
         let (mut names, mut ends) = (Vec::new(), Vec::new());
         for topic in topics {
             put_string(&mut names, &topic);
             ends.push(names.len());
         }
-        let padding = usize::try_from(payload_bytes_max).unwrap_or(0);
         Self {
             version,
             first: 0x30 | (u8::from(qos) << 1),
             publisher,
             topics: names,
             ends,
-            padding: vec![b'x'; padding.saturating_sub(Mark::BYTES)],
         }
     }
 
@@ -124,15 +122,14 @@ impl Template {
         out: &mut Vec<u8>,
     ) {
         let padding_bytes = usize::try_from(payload_bytes).map_or(0, |bytes| bytes.saturating_sub(Mark::BYTES));
-        let padding = self.padding.get(..padding_bytes).unwrap_or(&self.padding);
-        self.head(sequence, place, Mark::BYTES + padding.len(), out);
+        self.head(sequence, place, Mark::BYTES + padding_bytes, out);
         let mut mark = [0; Mark::BYTES];
         let (who, due) = mark.split_at_mut(8);
         let numbers = (u64::from(self.publisher) << 32) | u64::from(sequence);
         who.copy_from_slice(&numbers.to_be_bytes());
         due.copy_from_slice(&due_ns.to_be_bytes());
         out.extend_from_slice(&mark);
-        out.extend_from_slice(padding);
+        out.resize(out.len() + padding_bytes, b'x');
     }
 
     /// Appends a message without payload, which makes the broker forget what it retains on this topic.
@@ -166,7 +163,7 @@ impl Template {
 }
 
 /// Packet ids follow the sequence and skip zero.
-fn packet_id(sequence: u32) -> u16 {
+pub(in crate::load) fn packet_id(sequence: u32) -> u16 {
     u16::try_from(sequence % 65_535).map_or(1, |id| id + 1)
 }
 

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::{Pace, Plan, Qos, Scenario, Until};
+use super::{Pace, Plan, Qos, Scenario, UNDER_WAY_BYTES_MAX, Until};
 use crate::load::failure::Failure;
 
 /// Descriptors that the generator needs besides one for each connection.
 const DESCRIPTORS_SPARE: u64 = 64;
-/// No plan may keep more than this on its way.
-const UNDER_WAY_BYTES_MAX: f64 = 1024.0 * 1024.0 * 1024.0;
 /// Pairs of a subscriber and a topic that it is to hear, for each of which the generator keeps an account.
 const STREAMS_MAX: u64 = 50_000_000;
 
@@ -96,11 +94,11 @@ fn pace(plan: &Plan) -> Result<(), Failure> {
     match plan.pace {
         Pace::Window(0) => unfit("a window of 0", "use 1 at least"),
         Pace::Window(window) => {
-            let bytes = f64::from(window) * f64::from(plan.publishers) * plan.payload.mean_bytes();
+            let bytes = f64::from(window) * f64::from(plan.publishers) * f64::from(plan.payload.max_bytes());
             if window > 60_000 {
                 return unfit(format!("a window of {window}"), "packet ids suffice for 60000");
             }
-            if bytes > UNDER_WAY_BYTES_MAX {
+            if bytes > f64::from(UNDER_WAY_BYTES_MAX) {
                 let mib = bytes / 1024.0 / 1024.0;
                 return unfit(
                     format!("{mib:.0} MiB would be on their way at once"),
@@ -126,13 +124,16 @@ fn machine(plan: &Plan) -> Result<(), Failure> {
             "use fewer connections, or raise the limit with `ulimit -n`",
         );
     }
-    let topics = u64::from(plan.topics) * u64::from(plan.publishers);
+    let (publishers, subscribers) = (u64::from(plan.publishers), u64::from(plan.subscribers));
+    let topics = u64::from(plan.topics).saturating_mul(publishers);
     let streams = match plan.scenario {
-        Scenario::Idle => u64::from(plan.connections) * u64::from(plan.subscriptions),
-        Scenario::Retained => u64::from(plan.topics) * u64::from(plan.subscribers),
-        Scenario::P2p | Scenario::Latency | Scenario::Fanin => topics * u64::from(plan.subscribers.max(1)).min(2),
-        Scenario::Wildcards | Scenario::Connect => topics,
-        Scenario::Fanout | Scenario::Offline | Scenario::Stalled => topics * u64::from(plan.subscribers),
+        Scenario::Idle => u64::from(plan.connections).saturating_mul(plan.subscriptions.into()),
+        Scenario::Retained => u64::from(plan.topics).saturating_mul(subscribers),
+        Scenario::P2p | Scenario::Fanin | Scenario::Connect => topics,
+        Scenario::Latency | Scenario::Offline => {
+            topics.saturating_mul(subscribers.div_ceil(publishers.min(subscribers).max(1)))
+        }
+        Scenario::Wildcards | Scenario::Fanout | Scenario::Stalled => topics.saturating_mul(subscribers),
     };
     if streams > STREAMS_MAX {
         return unfit(

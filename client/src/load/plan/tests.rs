@@ -82,6 +82,38 @@ fn a_plan_that_does_not_fit_names_the_culprit_and_the_remedy() {
 }
 
 #[test]
+fn what_would_take_too_much_memory_does_not_fit() {
+    for (plan, expected) in [
+        (
+            Plan {
+                payload: PayloadSize::Weighted(vec![(16, 1_000), (32 << 20, 1)]),
+                ..Plan::of(Scenario::P2p)
+            },
+            "102400 MiB would be on their way at once",
+        ),
+        (
+            Plan {
+                topics: 100_000,
+                ..Plan::of(Scenario::Wildcards)
+            },
+            "500000000 pairs of subscriber and topic",
+        ),
+        (
+            Plan {
+                publishers: 1,
+                subscribers: 600,
+                topics: 100_000,
+                ..Plan::of(Scenario::Latency)
+            },
+            "60000000 pairs of subscriber and topic",
+        ),
+    ] {
+        let said = said(&plan);
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn only_windows_above_one_allow_a_nap() {
     let mut plan = Plan::of(Scenario::P2p);
     assert_eq!(plan.effective_nap(), Duration::from_millis(1));

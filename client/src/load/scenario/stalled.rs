@@ -36,11 +36,19 @@ pub(super) fn play(target: &Target, plan: &Plan, watch: &dyn Watch) -> Result<Ou
         })
     };
     let flowing = interval(&mut crew)?;
-    crew.stall();
+    // What is late in the one interval must not show in the other.
+    crew.close();
+    crew.settle(Phase::Draining, 0, None);
+    crew.end_latency(&flowing);
+    if !crew.is_broken() {
+        crew.stall();
+        crew.open(None, false);
+    }
     let stalled = interval(&mut crew)?;
     crew.close();
     crew.settle(Phase::Draining, 0, None);
     let counted = crew.snapshot();
+    let unsent = crew.unsent();
     let flowing_us = crew.p50_p99_us(&flowing);
     let mut outcome = crew.finish(&stalled, &counted, 0);
     let per_delivery = |part: &Part| part.cpu_us_per(part.received());
@@ -50,6 +58,7 @@ pub(super) fn play(target: &Target, plan: &Plan, watch: &dyn Watch) -> Result<Ou
     note(&mut outcome, "flowing_p99_us", flowing_us.map(|(_, p99_us)| p99_us));
     let stalled_p99_us = outcome.latency.as_ref().map(|latency| latency.p99_us);
     note(&mut outcome, "stalled_p99_us", stalled_p99_us);
+    note(&mut outcome, "unsent_messages", unsent);
     let ratio = stalled_p99_us
         .zip(flowing_us)
         .map(|(stalled, (_, flowing))| stalled / flowing);

@@ -39,12 +39,12 @@ pub(super) fn play(target: &Target, plan: &Plan, watch: &dyn Watch) -> Result<Ou
             })?
         }
     };
-    let unsent = crew.unsent().filter(|_| matches!(plan.until, Until::Time(_)));
     crew.close();
     crew.settle(Phase::Draining, 0, None);
+    let unsent = crew.unsent().filter(|_| matches!(plan.until, Until::Time(_)));
     let counted = crew.snapshot();
     let mut outcome = crew.finish(&part, &counted, 0);
-    // A broker that reads too slowly keeps messages from being sent at all: their delays are in no latency.
+    // A broker that reads too slowly keeps messages from being sent at all: their latencies are those up to the end.
     note(&mut outcome, "unsent_messages", unsent);
     Ok(outcome)
 }

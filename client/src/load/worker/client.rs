@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::ledger::Ledger;
 use crate::load::board::Trouble;
 use crate::load::clock::Clock;
-use crate::load::frame::{self, DISCONNECT, Delivery, Packet};
+use crate::load::frame::{self, DISCONNECT, Packet};
 use crate::load::layout::{Layout, Role};
 use crate::load::link::{End, Link};
 use crate::load::plan::{Plan, Qos};
@@ -92,23 +92,21 @@ impl Client {
                 (Role::Subscriber(_), Some(local), Packet::Publish(delivery)) => {
                     ledger.heard(local, delivery, arrival_ns());
                 }
-                (Role::Publisher(_), Some(local), Packet::Puback { .. } | Packet::Pubrec { .. } | Packet::Pubcomp) => {
-                    ledger.acknowledged(local, packet)
-                }
                 (
-                    _,
-                    local,
-                    Packet::Connack {
-                        code: 0,
-                        receive_maximum,
-                    },
-                ) => {
+                    Role::Publisher(_),
+                    Some(local),
+                    Packet::Puback { .. } | Packet::Pubrec { .. } | Packet::Pubcomp { .. },
+                ) => ledger.acknowledged(local, packet),
+                (_, local, Packet::Connack { code: 0, allows }) => {
                     *stage = Stage::Connected;
                     *connected_ns = arrival_ns();
                     if let (Role::Publisher(_), Some(publisher)) =
                         (role, local.and_then(|local| ledger.publishers.get_mut(local)))
                     {
-                        publisher.allow(*receive_maximum);
+                        publisher.allow(allows.receive_maximum);
+                    }
+                    if let Some(secs @ 1..) = allows.keep_alive_secs {
+                        ledger.keep_alive_secs = ledger.keep_alive_secs.min(secs);
                     }
                 }
                 (_, _, Packet::Connack { code, .. }) => *refusal = Some(("CONNECT", *code)),
@@ -120,17 +118,11 @@ impl Client {
                         *stage = Stage::Granted(upto);
                     }
                 }
-                (
-                    _,
-                    _,
-                    Packet::Publish(Delivery { .. })
-                    | Packet::Puback { .. }
-                    | Packet::Pubrec { .. }
-                    | Packet::Pubrel { .. }
-                    | Packet::Pubcomp
-                    | Packet::Pingresp
-                    | Packet::Disconnect { .. },
-                ) => {}
+                // To one that hears nothing, or from one that sends nothing.
+                (_, _, Packet::Publish(_) | Packet::Puback { .. } | Packet::Pubrec { .. } | Packet::Pubcomp { .. }) => {
+                    ledger.figures.stray += 1
+                }
+                (_, _, Packet::Pubrel { .. } | Packet::Pingresp | Packet::Disconnect { .. }) => {}
             }
         })
     }
@@ -147,6 +139,9 @@ impl Client {
 
     /// What the end of this client's connection means for the run.
     pub(super) fn trouble(&self, end: &End, layout: &Layout, address: SocketAddr, clock: Clock) -> Trouble {
+        if let Some(refused) = self.refused(layout) {
+            return refused;
+        }
         if let (Stage::Away, End::Broken(source)) = (self.stage, end)
             && matches!(
                 source.kind(),
@@ -162,6 +157,16 @@ impl Client {
             reason: format!("{} ({}): {end}", self.describe(), layout.client_id(self.role)),
             at: clock.elapsed(),
         }
+    }
+
+    /// What it means for the run that the broker has refused this client something, if it has.
+    pub(super) fn refused(&self, layout: &Layout) -> Option<Trouble> {
+        let (packet, code) = self.refusal?;
+        Some(Trouble::Refused {
+            client: layout.client_id(self.role),
+            packet,
+            code,
+        })
     }
 
     fn describe(&self) -> String {

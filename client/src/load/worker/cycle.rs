@@ -41,14 +41,18 @@ impl Worker {
         let Some(mut cycles) = self.cycles.take() else { return };
         while u64::from(cycles.begun) < cycles.limit && self.may_dial(cycles.start_ns, cycles.begun) {
             let Some(place) = cycles.free.pop() else { break };
-            let now_ns = self.post.board.clock.nanos();
+            // With a rate, a cycle that had to wait for a free client began when it was due.
+            let dialed_ns = match self.post.plan.connect_rate {
+                0 => self.post.board.clock.nanos(),
+                _ => self.dial_due_ns(cycles.start_ns, cycles.begun),
+            };
             if let Err(source) = self.dial(place, true, cycles.begun + 1) {
                 let address = self.post.target.address;
                 self.ledger.board.report(Trouble::Connect { address, source });
                 return;
             }
             if let Some(client) = self.clients.get_mut(place) {
-                client.dialed_ns = now_ns;
+                client.dialed_ns = dialed_ns;
             }
             cycles.begun += 1;
             self.ledger.figures.sent += 1;
@@ -63,12 +67,8 @@ impl Worker {
         let (Some(cycles), Some(client)) = (&mut self.cycles, self.clients.get_mut(place)) else {
             return;
         };
-        if let Some((packet, code)) = client.refusal.take() {
-            self.ledger.board.report(Trouble::Refused {
-                client: self.post.layout.client_id(client.role),
-                packet,
-                code,
-            });
+        if let Some(refused) = client.refused(&self.post.layout) {
+            self.ledger.board.report(refused);
         } else if client.stage == Stage::Connected {
             let took_ns = client.connected_ns.saturating_sub(client.dialed_ns);
             client.hang_up();

@@ -112,13 +112,15 @@ impl Worker {
 
     /// Whether the connect rate allows one more connection.
     pub(super) fn may_dial(&self, start_ns: u64, dialed: u32) -> bool {
-        let rate = self.post.plan.connect_rate;
-        if rate == 0 {
-            return true;
-        }
+        self.post.plan.connect_rate == 0 || self.post.board.clock.nanos() >= self.dial_due_ns(start_ns, dialed)
+    }
+
+    /// When the connect rate, if there is one, lets this thread begin a connection after `dialed` others.
+    pub(super) fn dial_due_ns(&self, start_ns: u64, dialed: u32) -> u64 {
         let threads = u64::try_from(self.post.board.threads()).unwrap_or(1);
-        let due_ns = u64::from(dialed) * threads * 1_000_000_000 / u64::from(rate);
-        self.post.board.clock.nanos() >= start_ns + due_ns
+        let connections = u64::from(dialed).saturating_mul(threads);
+        let rate = u64::from(self.post.plan.connect_rate.max(1));
+        start_ns.saturating_add(connections.saturating_mul(1_000_000_000) / rate)
     }
 
     /// Starts to connect a client. Each further `turn` of it comes from another source address and has an id of its
@@ -165,6 +167,7 @@ impl Worker {
             mio::Interest::READABLE | mio::Interest::WRITABLE,
         )?;
         client.stage = Stage::Away;
+        client.refusal = None;
         client.wants = plan.qos;
         client.link = Some(link);
         Ok(())
@@ -189,12 +192,8 @@ impl Worker {
         let Some(client) = self.clients.get_mut(place) else {
             return true;
         };
-        if let Some((packet, code)) = client.refusal.take() {
-            self.ledger.board.report(Trouble::Refused {
-                client: self.post.layout.client_id(client.role),
-                packet,
-                code,
-            });
+        if let Some(refused) = client.refused(&self.post.layout) {
+            self.ledger.board.report(refused);
             return false;
         }
         let answered = match (kind, client.stage) {

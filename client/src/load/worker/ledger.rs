@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::publisher::Publisher;
 use crate::load::account::{Account, Heard};
 use crate::load::board::{Board, Figures};
-use crate::load::frame::{Delivery, Mark, Packet};
+use crate::load::frame::{Delivery, KEEP_ALIVE_SECS, Mark, Packet};
 use crate::load::gauge::Gauge;
+use crate::load::payload::PayloadSize;
+use crate::load::plan::{Pace, Plan, Qos};
 use crate::load::rounds::Padded;
+use crate::load::schedule::Schedule;
 
 /// The accounts of one thread.
 #[derive(Debug)]
@@ -18,9 +21,15 @@ pub(super) struct Ledger {
     pub(super) subscribers: Vec<Option<Account>>,
     pub(super) figures: Figures,
     pub(super) gauge: Gauge,
-    /// Publishers that may be able to send, by place.
+    /// Publishers that may be able to send, by place and each once.
     pub(super) ready: Vec<usize>,
+    /// The shortest keep alive of any client, in seconds.
+    pub(super) keep_alive_secs: u16,
     thread: usize,
+    /// How every message is sent and delivered.
+    qos: Qos,
+    /// The size of every payload, if they have one size.
+    payload_bytes: Option<usize>,
     /// Whether publishers wait for arrivals.
     is_windowed: bool,
     /// Topics that each publisher goes through in turn.
@@ -32,7 +41,11 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(board: Arc<Board>, thread: usize, is_windowed: bool, topics: u32) -> Self {
+    pub(super) fn new(board: Arc<Board>, thread: usize, plan: &Plan, topics: u32) -> Self {
+        let payload_bytes = match plan.payload {
+            PayloadSize::Fixed(bytes) => usize::try_from(bytes).ok(),
+            PayloadSize::Uniform { .. } | PayloadSize::Weighted(_) => None,
+        };
         let outbox = vec![Vec::new(); board.threads()];
         Self {
             board,
@@ -41,8 +54,11 @@ impl Ledger {
             figures: Figures::default(),
             gauge: Gauge::new(),
             ready: Vec::new(),
+            keep_alive_secs: KEEP_ALIVE_SECS,
             thread,
-            is_windowed,
+            qos: plan.qos,
+            payload_bytes,
+            is_windowed: matches!(plan.pace, Pace::Window(_)),
             topics,
             credit: (0, 0, 0),
             outbox,
@@ -52,11 +68,19 @@ impl Ledger {
     /// Enters a message that a subscriber has received.
     #[inline]
     pub(super) fn heard(&mut self, subscriber: usize, delivery: &Delivery, arrival_ns: u64) {
-        let (Some(Some(account)), Some(mark)) = (self.subscribers.get_mut(subscriber), delivery.mark) else {
+        let Some(Some(account)) = self.subscribers.get_mut(subscriber) else {
             return;
         };
-        let heard = account.hear(mark);
         let figures = &mut self.figures;
+        let Some(mark) = delivery.mark else {
+            figures.stray += 1;
+            return;
+        };
+        let qos = delivery.wants.map_or(Qos::AtMostOnce, |(qos, _)| qos);
+        if qos != self.qos || self.payload_bytes.is_some_and(|bytes| bytes != delivery.payload_bytes) {
+            figures.stray += 1;
+        }
+        let heard = account.hear(mark);
         match heard {
             Heard::Fresh { .. } => {}
             Heard::Late => figures.out_of_order += 1,
@@ -83,20 +107,42 @@ impl Ledger {
         let Some(publisher) = self.publishers.get_mut(publisher) else {
             return;
         };
-        match *packet {
-            Packet::Puback { id, code: 0x80.. } | Packet::Pubrec { id, code: 0x80.. } => {
+        match (self.qos, *packet) {
+            (Qos::AtLeastOnce, Packet::Puback { id, code: 0x80.. })
+            | (Qos::ExactlyOnce, Packet::Pubrec { id, code: 0x80.. }) => {
                 if let Some(Padded(airborne)) = place(publisher.number).and_then(|at| self.board.airborne.get(at)) {
                     publisher.refused(id, airborne, &mut self.figures);
                 }
             }
-            Packet::Puback { .. } | Packet::Pubcomp => publisher.acknowledged(&mut self.figures),
-            Packet::Pubrec { .. }
-            | Packet::Pubrel { .. }
-            | Packet::Publish(_)
-            | Packet::Connack { .. }
-            | Packet::Suback { .. }
-            | Packet::Pingresp
-            | Packet::Disconnect { .. } => {}
+            (Qos::AtLeastOnce, Packet::Puback { id, .. })
+            | (Qos::ExactlyOnce, Packet::Pubcomp { id, code: ..0x80 }) => {
+                publisher.acknowledged(id, &mut self.figures);
+            }
+            // The first half of an acknowledgement.
+            (Qos::ExactlyOnce, Packet::Pubrec { id, .. }) if publisher.awaits(id) => {}
+            (Qos::AtMostOnce | Qos::AtLeastOnce | Qos::ExactlyOnce, _) => self.figures.stray += 1,
+        }
+    }
+
+    /// Lets a publisher try to send in this turn.
+    #[inline]
+    pub(super) fn make_ready(&mut self, place: usize) {
+        if let Some(publisher) = self.publishers.get_mut(place)
+            && !publisher.is_ready
+        {
+            publisher.is_ready = true;
+            self.ready.push(place);
+        }
+    }
+
+    /// Enters messages that were due and could not be sent: their latencies are as long as they have waited at least.
+    pub(super) fn enter_unsent(&mut self, schedule: &Schedule, now_ns: u64) {
+        for publisher in &self.publishers {
+            for (due_ns, audience) in publisher.unsent(schedule, now_ns) {
+                self.figures.unsent += 1;
+                self.gauge
+                    .record_many(now_ns.saturating_sub(due_ns), u64::from(audience));
+            }
         }
     }
 
@@ -115,7 +161,7 @@ impl Ledger {
         let threads = self.outbox.len().max(1);
         let at = place(publisher).unwrap_or(0);
         if at % threads == self.thread {
-            self.ready.push(at / threads);
+            self.make_ready(at / threads);
         } else if let Some(outbox) = self.outbox.get_mut(at % threads) {
             outbox.push(publisher);
         }
@@ -133,8 +179,9 @@ impl Ledger {
             }
         }
         let mail = self.board.take_mail(self.thread);
-        self.ready
-            .extend(mail.into_iter().filter_map(place).map(|at| at / threads));
+        for at in mail.into_iter().filter_map(place) {
+            self.make_ready(at / threads);
+        }
     }
 
     /// Shows the figures on the board.

@@ -4,15 +4,17 @@ use std::ops::Range;
 
 use crate::load::account::split;
 use crate::load::board::Figures;
-use crate::load::frame::Template;
+use crate::load::frame::{Template, packet_id};
 use crate::load::layout::Layout;
 use crate::load::payload::Sizes;
-use crate::load::plan::{Pace, Plan, Qos, Scenario};
+use crate::load::plan::{Pace, Plan, Qos, Scenario, UNDER_WAY_BYTES_MAX};
 use crate::load::rounds::{Airborne, ROUNDS};
 use crate::load::schedule::Schedule;
 
-/// A publisher that the kernel does not take more from waits with this much.
-const BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A publisher that the kernel does not take more from waits with this much at most.
+const BACKLOG_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// A bit for each packet id, in words of 64.
+const AWAITED_WORDS: usize = 1_024;
 /// A round of which nothing arrives for this long is given up: its missing deliveries are lost.
 const GIVE_UP_NS: u64 = 2_000_000_000;
 
@@ -27,6 +29,12 @@ pub(super) struct Publisher {
     topics: u32,
     audience: Audience,
     wants_acks: bool,
+    /// Packet ids whose acknowledgement is awaited, a bit for each; empty at QoS 0.
+    awaited: Vec<u64>,
+    /// How much may wait for the kernel; all publishers together keep within what a plan may have under way.
+    backlog_bytes_max: usize,
+    /// Whether it is among those that may be able to send.
+    pub(super) is_ready: bool,
     /// Whether it waits until its messages have arrived; for subscribers that are away it does not.
     wants_arrivals: bool,
     /// Messages of a round, or none where the clock sets the pace.
@@ -96,10 +104,12 @@ impl Publisher {
     /// A publisher that has sent nothing.
     pub(super) fn new(plan: &Plan, layout: &Layout, number: u32, client: usize) -> Self {
         let topics = (0..layout.topics()).map(|place| layout.topic(number, place));
-        let mut template = Template::new(plan.version, plan.qos, number, topics, plan.payload.max_bytes());
+        let mut template = Template::new(plan.version, plan.qos, number, topics);
         if plan.scenario == Scenario::Retained {
             template = template.retained();
         }
+        let wants_acks = plan.qos != Qos::AtMostOnce;
+        let backlog_bytes_max = (UNDER_WAY_BYTES_MAX / layout.publishers().max(1)).min(BACKLOG_BYTES_MAX);
         Self {
             number,
             client,
@@ -107,7 +117,10 @@ impl Publisher {
             sizes: Sizes::new(&plan.payload, u64::from(number)),
             topics: layout.topics(),
             audience: Audience::of(layout, number),
-            wants_acks: plan.qos != Qos::AtMostOnce,
+            wants_acks,
+            awaited: vec![0; if wants_acks { AWAITED_WORDS } else { 0 }],
+            backlog_bytes_max: usize::try_from(backlog_bytes_max).map_or(1, |bytes| bytes.max(1)),
+            is_ready: false,
             wants_arrivals: plan.scenario != Scenario::Offline,
             batch: match plan.pace {
                 Pace::Window(window) => Some((window / ROUNDS).max(1)),
@@ -147,7 +160,15 @@ impl Publisher {
         airborne.restart(self.base, self.batch.unwrap_or(1));
     }
 
-    /// Lets it send nothing further. What was due and could not be sent stays here: the leader of the run counts it.
+    /// Messages that were due by this moment and have not been sent: when each was due, and how many would hear it.
+    pub(super) fn unsent(&self, schedule: &Schedule, now_ns: u64) -> impl Iterator<Item = (u64, u32)> {
+        let due_ns = move |sequence| schedule.due_ns(self.number, sequence - self.base);
+        (self.sent..self.limit)
+            .map(move |sequence| (due_ns(sequence), self.audience_of(sequence)))
+            .take_while(move |(due_ns, _)| *due_ns <= now_ns)
+    }
+
+    /// Lets it send nothing further. What was due and could not be sent stays here.
     pub(super) fn close(&mut self) {
         self.limit = self.sent;
         self.goal = self.sent;
@@ -175,8 +196,14 @@ impl Publisher {
     /// Appends what it may send.
     pub(super) fn send(&mut self, now_ns: u64, schedule: Option<&Schedule>, out: &mut Vec<u8>, figures: &mut Figures) {
         let quota = if self.wants_acks { self.quota } else { u32::MAX };
-        while self.sent < self.goal && self.sent.saturating_sub(self.finished) < quota && out.len() < BACKLOG_BYTES_MAX
+        while self.sent < self.goal
+            && self.sent.saturating_sub(self.finished) < quota
+            && out.len() < self.backlog_bytes_max
         {
+            // The ids come in turn, so that one message without its acknowledgement holds up those that are 65,535 later.
+            if self.wants_acks && !self.occupy(packet_id(self.sent)) {
+                break;
+            }
             let (place, _) = split(self.sent, self.topics);
             if self.clearing {
                 self.template.append_empty(self.sent, place, out);
@@ -194,14 +221,22 @@ impl Publisher {
         }
     }
 
-    /// Notes that the broker is done with one message, well.
-    pub(super) fn acknowledged(&mut self, figures: &mut Figures) {
+    /// Notes that the broker is done with one message, well; an acknowledgement that is not awaited is stray.
+    pub(super) fn acknowledged(&mut self, packet_id: u16, figures: &mut Figures) {
+        if !self.release(packet_id) {
+            figures.stray += 1;
+            return;
+        }
         self.finished += 1;
         figures.acknowledged += 1;
     }
 
-    /// Notes that the broker refused a message, so that nobody will hear it.
+    /// Notes that the broker refused a message, so that nobody will hear it; a refusal that is not awaited is stray.
     pub(super) fn refused(&mut self, packet_id: u16, airborne: &Airborne, figures: &mut Figures) {
+        if !self.release(packet_id) {
+            figures.stray += 1;
+            return;
+        }
         self.finished += 1;
         figures.refused += 1;
         let sequence = self.sequence_of(packet_id);
@@ -230,6 +265,32 @@ impl Publisher {
             return false;
         }
         self.rounds_done += 1;
+        true
+    }
+
+    /// Whether the acknowledgement of a packet id is awaited.
+    pub(super) fn awaits(&self, packet_id: u16) -> bool {
+        let (word, bit) = bit_of(packet_id);
+        self.awaited.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// Notes that a packet id is in use; false if it was already.
+    fn occupy(&mut self, packet_id: u16) -> bool {
+        let (word, bit) = bit_of(packet_id);
+        let Some(bits) = self.awaited.get_mut(word).filter(|bits| **bits & bit == 0) else {
+            return false;
+        };
+        *bits |= bit;
+        true
+    }
+
+    /// Notes that a packet id is free; false if it was already.
+    fn release(&mut self, packet_id: u16) -> bool {
+        let (word, bit) = bit_of(packet_id);
+        let Some(bits) = self.awaited.get_mut(word).filter(|bits| **bits & bit != 0) else {
+            return false;
+        };
+        *bits &= !bit;
         true
     }
 
@@ -265,6 +326,11 @@ impl Publisher {
         let wanted = u32::from(packet_id).saturating_sub(1);
         last.saturating_sub((last % IDS + IDS - wanted) % IDS)
     }
+}
+
+/// Where a packet id has its bit: which word, and which of its bits.
+fn bit_of(packet_id: u16) -> (usize, u64) {
+    (usize::from(packet_id >> 6), 1 << (packet_id & 63))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use crate::load::plan::Pace;
 use crate::load::rounds::{Airborne, Padded, ROUNDS};
 use crate::load::schedule::{Agenda, Schedule};
 
+/// Messages that may fall due in one turn, so that reading has its turn whatever the rate.
+const DUE_MAX: u32 = 65_536;
 const GIVE_UP_EVERY_NS: u64 = 250_000_000;
 
 impl Worker {
@@ -29,29 +31,38 @@ impl Worker {
                 .enumerate();
             self.schedule = Some((schedule, Agenda::new(&schedule, publishers)));
         }
-        self.ledger.ready = (0..self.ledger.publishers.len()).collect();
+        for place in 0..self.ledger.publishers.len() {
+            self.ledger.make_ready(place);
+        }
     }
 
     /// Lets publishers send nothing further, and clients go round no more.
     pub(super) fn close(&mut self) {
+        let now_ns = self.post.board.clock.nanos();
+        self.send_due(now_ns);
+        if let Some((schedule, _)) = self.schedule.as_ref().filter(|_| self.is_open) {
+            self.ledger.enter_unsent(schedule, now_ns);
+        }
         self.is_open = false;
         self.ledger.publishers.iter_mut().for_each(Publisher::close);
         self.cycles.iter_mut().for_each(Cycles::close);
     }
 
-    /// Lets publishers send whose next messages are due by the clock.
-    pub(super) fn send_due(&mut self) {
+    /// Lets publishers send whose next messages are due by this moment.
+    pub(super) fn send_due(&mut self, now_ns: u64) {
         if !self.is_open {
             return;
         }
         let Some((schedule, agenda)) = &mut self.schedule else {
             return;
         };
-        let now_ns = self.post.board.clock.nanos();
-        while let Some(place) = agenda.pop_due(schedule, now_ns) {
+        for _ in 0..DUE_MAX {
+            let Some(place) = agenda.pop_due(schedule, now_ns) else {
+                break;
+            };
             if let Some(publisher) = self.ledger.publishers.get_mut(place) {
                 publisher.fall_due();
-                self.ledger.ready.push(place);
+                self.ledger.make_ready(place);
             }
         }
         self.send_ready();
@@ -74,6 +85,7 @@ impl Worker {
             let Some(publisher) = self.ledger.publishers.get_mut(place) else {
                 continue;
             };
+            publisher.is_ready = false;
             let Some(Padded(airborne)) = airborne(&self.post.board, publisher.number) else {
                 continue;
             };
@@ -96,17 +108,19 @@ impl Worker {
     }
 
     /// Looks for rounds whose last deliveries are lost, so that a loss is counted and does not stop the load.
-    pub(super) fn give_up(&mut self) {
-        let now_ns = self.post.board.clock.nanos();
+    pub(super) fn give_up(&mut self, now_ns: u64) {
         if !self.is_open || now_ns < self.give_up_at_ns {
             return;
         }
         self.give_up_at_ns = now_ns + GIVE_UP_EVERY_NS;
-        for (place, publisher) in self.ledger.publishers.iter_mut().enumerate() {
+        for place in 0..self.ledger.publishers.len() {
+            let Some(publisher) = self.ledger.publishers.get_mut(place) else {
+                continue;
+            };
             if airborne(&self.post.board, publisher.number)
                 .is_some_and(|Padded(airborne)| publisher.give_up(now_ns, airborne))
             {
-                self.ledger.ready.push(place);
+                self.ledger.make_ready(place);
             }
         }
     }

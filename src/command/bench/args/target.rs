@@ -38,7 +38,7 @@ pub(in crate::command::bench) struct Brokers {
     /// What tables call the broker [default: its program, or its address]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Compare with this broker: HOST:PORT[,pid=PID][,name=NAME]; may be repeated
+    /// Compare with this broker: `HOST:PORT[,pid=PID][,name=NAME]`; may be repeated
     #[arg(long, value_name = "BROKER")]
     vs: Vec<Other>,
     /// Runs at each broker, in turn; figures are medians [default: 1; with --vs: 3]

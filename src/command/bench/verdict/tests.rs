@@ -48,6 +48,14 @@ fn missing_acknowledgements_are_told() {
 }
 
 #[test]
+fn packets_that_nobody_waited_for_are_told() {
+    let mut chatty = outcome("a", 1.0);
+    chatty.ending = Ending::Lost;
+    chatty.counts.stray = 1_200;
+    assert_eq!(fault(&chatty, "p2p QoS 0").unwrap(), "STRAY 1,200 packets: p2p QoS 0");
+}
+
+#[test]
 fn brokers_are_compared_in_the_verdict() {
     let rounds = |name: &str, cost| vec![outcome(name, cost), outcome(name, cost)];
     assert_eq!(

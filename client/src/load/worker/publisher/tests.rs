@@ -70,8 +70,8 @@ fn above_qos_0_a_round_also_waits_for_its_acknowledgements() {
     let mut world = World::open(&plan(Pace::Window(8), Qos::AtLeastOnce), None);
     assert_eq!(world.send(0, None).len(), 8);
     assert!(world.airborne.arrived(0, 8));
-    for _ in 0..3 {
-        world.publisher.acknowledged(&mut world.figures);
+    for packet_id in 1..=3 {
+        world.publisher.acknowledged(packet_id, &mut world.figures);
         assert_eq!(world.send(0, None), [0; 0]);
     }
     world.publisher.refused(4, &world.airborne, &mut world.figures);
@@ -81,12 +81,56 @@ fn above_qos_0_a_round_also_waits_for_its_acknowledgements() {
 }
 
 #[test]
+fn an_acknowledgement_that_nobody_waits_for_counts_as_stray_and_as_nothing_else() {
+    let mut world = World::open(&plan(Pace::Window(8), Qos::AtLeastOnce), None);
+    assert_eq!(world.send(0, None).len(), 8);
+    let World {
+        publisher,
+        airborne,
+        figures,
+    } = &mut world;
+    publisher.acknowledged(1, figures);
+    publisher.acknowledged(1, figures);
+    publisher.refused(2, airborne, figures);
+    publisher.refused(2, airborne, figures);
+    publisher.acknowledged(9, figures);
+    assert_eq!((figures.acknowledged, figures.refused, figures.stray), (1, 1, 3));
+    assert_eq!(figures.expected, 2 * 8 - 2);
+    assert_eq!(publisher.finished, 2);
+}
+
+#[test]
+fn a_packet_id_in_use_is_not_used_again() {
+    let schedule = Schedule::new(0, 1e9, 1);
+    let mut world = World::open(&plan(Pace::Rate(1e9), Qos::AtLeastOnce), None);
+    (0..65_540).for_each(|_| world.publisher.fall_due());
+    assert_eq!(world.send(0, Some(&schedule)).len(), 65_535, "the quota");
+    for packet_id in 2..=10 {
+        world.publisher.acknowledged(packet_id, &mut world.figures);
+    }
+    assert_eq!(world.send(0, Some(&schedule)).len(), 0, "id 1 is in use");
+    world.publisher.acknowledged(1, &mut world.figures);
+    assert_eq!(world.send(0, Some(&schedule)).len(), 5);
+}
+
+#[test]
+fn what_was_due_and_could_not_be_sent_is_known_with_its_due_time_and_audience() {
+    let schedule = Schedule::new(0, 1_000.0, 1);
+    let mut world = World::open(&plan(Pace::Rate(1_000.0), Qos::AtLeastOnce), None);
+    world.publisher.allow(1);
+    (0..3).for_each(|_| world.publisher.fall_due());
+    assert_eq!(world.send(2_500_000, Some(&schedule)), [0]);
+    let unsent: Vec<_> = world.publisher.unsent(&schedule, 2_500_000).collect();
+    assert_eq!(unsent, [(1_000_000, 2), (2_000_000, 2)]);
+}
+
+#[test]
 fn the_broker_s_receive_maximum_is_kept() {
     let mut world = World::open(&plan(Pace::Window(64), Qos::ExactlyOnce), None);
     world.publisher.allow(20);
     assert_eq!(world.send(0, None).len(), 20);
     assert_eq!(world.send(0, None).len(), 0);
-    world.publisher.acknowledged(&mut world.figures);
+    world.publisher.acknowledged(1, &mut world.figures);
     assert_eq!(world.send(0, None).len(), 1);
 }
 
@@ -125,7 +169,7 @@ fn nothing_leaves_after_the_end_of_the_load() {
     (0..3).for_each(|_| world.publisher.fall_due());
     assert_eq!(world.send(0, Some(&schedule)), [0]);
     world.publisher.close();
-    world.publisher.acknowledged(&mut world.figures);
+    world.publisher.acknowledged(1, &mut world.figures);
     world.publisher.fall_due();
     assert_eq!(world.send(9_000_000, Some(&schedule)), [0; 0]);
 }
