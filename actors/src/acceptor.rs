@@ -220,6 +220,9 @@ fn read_first(desk: &Desk, arrival: &mut Arrival) -> io::Result<u16> {
     };
     desk.line.borrow_mut().count_bytes_in(read.len());
     arrival.read = BytesMut::from(read);
+    if desk.settings.lines == 1 {
+        return Ok(desk.index);
+    }
     let mut packet = Bytes::copy_from_slice(read);
     // What breaks a rule is refused here.
     Ok(match decode_connect(&mut packet, desk.settings.connect_bytes_max) {

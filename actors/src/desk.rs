@@ -102,6 +102,7 @@ impl Desk {
             index,
             clock,
             unsent: RefCell::new((0..settings.lines).map(|_| VecDeque::new()).collect()),
+            departures: RefCell::new((0..settings.lines).map(|_| Vec::new()).collect()),
             settings,
             line: RefCell::new(line),
             inboxes,
@@ -110,7 +111,6 @@ impl Desk {
             sockets: RefCell::new(Vec::new()),
             stillborn: RefCell::new(None),
             lines: OnceCell::new(),
-            departures: RefCell::new(Vec::new()),
             router,
             requests: RefCell::new(Vec::new()),
             dirty: RefCell::new(Vec::new()),
@@ -181,7 +181,7 @@ impl Desk {
                 let ending = if last_words.is_empty() && record.cause.client_has_left() {
                     Ending::AtOnce
                 } else {
-                    Ending::LastWords(Box::new(last_words))
+                    Ending::LastWords(last_words)
                 };
                 match self.socket_of(connection) {
                     Some(socket) => {
@@ -316,12 +316,7 @@ impl Desk {
 
     /// Sends a connection to another line, with the end of the turn.
     pub(crate) fn hand_over(&self, home: u16, arrival: Arrival) {
-        let mut departures = self.departures.borrow_mut();
-        let home = usize::from(home);
-        if departures.len() <= home {
-            departures.resize_with(home + 1, Vec::new);
-        }
-        if let Some(departures) = departures.get_mut(home) {
+        if let Some(departures) = self.departures.borrow_mut().get_mut(usize::from(home)) {
             departures.push(arrival);
         }
         self.schedule_flush();

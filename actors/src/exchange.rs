@@ -137,8 +137,8 @@ fn room_for(begun: &[u8]) -> usize {
 }
 
 /// Says goodbye within a bound.
-async fn part(socket: Rc<Socket>, last_words: Box<Outbox>) {
-    match timeout(FAREWELL, socket.part(*last_words)).await {
+async fn part(socket: Rc<Socket>, last_words: Outbox) {
+    match timeout(FAREWELL, socket.part(last_words)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::trace!(%error, "the connection was gone before the goodbye"),
         Err(_) => tracing::debug!("a client did not take its goodbye in time"),
@@ -192,7 +192,7 @@ impl Future for Served {
 }
 
 impl Served {
-    fn say(&mut self, last_words: Box<Outbox>) {
+    fn say(&mut self, last_words: Outbox) {
         self.parting = Some(Box::pin(part(Rc::clone(&self.socket), last_words)));
     }
 

@@ -27,7 +27,7 @@ pub(crate) enum Ending {
     /// The client has left and nothing waits for it.
     AtOnce,
     /// These bytes (there may be none), then the client's turn to close.
-    LastWords(Box<Outbox>),
+    LastWords(Outbox),
 }
 
 /// A connection's socket, with what its line and its reader tell each other.

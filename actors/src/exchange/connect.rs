@@ -151,7 +151,7 @@ impl Opening {
             let mut answer = Outbox::default();
             answer.append(|buffer| buffer.extend_from_slice(bytes));
             let socket = Rc::new(Socket::new(0, self.stream));
-            part(socket, Box::new(answer)).await;
+            part(socket, answer).await;
         }
     }
 
