@@ -106,6 +106,7 @@ impl Rig {
             overseer: Box::new(Open),
             presence: Arc::new(Presence::new(1, 1000)),
             tables: Box::new(OneThread(Rc::clone(&router))),
+            serial: 0,
         });
         let publisher = connect(&mut line, path.version, "publisher".to_owned());
         let subscribers = (0..path.receivers)

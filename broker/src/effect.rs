@@ -125,4 +125,6 @@ pub struct Forward {
     pub via: Option<Arc<ShareKey>>,
     /// Members of that group that could not take it and are not asked again.
     pub refused: Vec<SessionKey>,
+    /// Several queues may take it, on whatever lines.
+    pub shared: bool,
 }

@@ -5,6 +5,7 @@
 //! clients fits in one unit test, and why a failing seed replays exactly.
 
 pub mod counters;
+pub mod durable;
 pub mod effect;
 pub mod exchange;
 pub mod key;

@@ -1,6 +1,8 @@
 //! Every bound that the brain keeps, as values. All of them are settings.
 
-use mqtt_codec::PacketId;
+use mqtt_codec::{PacketId, TopicFilter};
+
+use crate::durable::Durability;
 
 /// What happens to a QoS 1 or 2 message when a receiver that is away has a full queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,12 @@ pub struct Limits {
     pub route_requests_max: usize,
     /// Topics whose receivers one line remembers.
     pub cached_topics_max: usize,
+    /// What an acknowledgement survives; with [`Durability::Memory`] no session outlives the broker.
+    pub durability: Durability,
+    /// The same for the messages of some topics; the first filter that matches decides.
+    pub durability_rules: Vec<(TopicFilter, Durability)>,
+    /// Messages of one queue that are kept in memory; what is behind them is read back from the store.
+    pub queue_memory_messages: usize,
     /// Start of the Response Information that clients of 5.0 may ask for; the client identifier follows. Empty: none.
     pub response_prefix: String,
 }
@@ -75,6 +83,9 @@ impl Default for Limits {
             out_bytes_max: 1 << 20,
             route_requests_max: 64,
             cached_topics_max: 65_536,
+            durability: Durability::Memory,
+            durability_rules: Vec::new(),
+            queue_memory_messages: 1000,
             response_prefix: "response/".to_owned(),
         }
     }

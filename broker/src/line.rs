@@ -12,6 +12,7 @@ pub use admit::{Admission, HeldConnect, home_line};
 pub use close::Lost;
 
 use crate::counters::Counters;
+use crate::durable::Keeper;
 use crate::effect::{Effect, Forward};
 use crate::exchange::Overseer;
 use crate::key::SessionKey;
@@ -31,6 +32,7 @@ mod admit;
 mod close;
 mod directory;
 mod hold;
+mod kept;
 mod publish;
 mod receive;
 mod routes;
@@ -94,6 +96,8 @@ pub struct LineSetup {
     pub presence: Arc<Presence>,
     /// The tables that the lines share.
     pub tables: Box<dyn Tables>,
+    /// The highest number that a store has seen from any line; those that this one gives out are higher.
+    pub serial: u64,
 }
 
 /// One line. See the module.
@@ -130,6 +134,7 @@ impl Line {
             overseer,
             presence,
             tables,
+            serial,
         } = setup;
         let hasher = foldhash::fast::FixedState::with_seed(seed);
         let judges_deliveries = overseer.judges_deliveries();
@@ -145,6 +150,7 @@ impl Line {
             forwards: (0..lines).map(|_| Vec::new()).collect(),
             turn: Turn {
                 now: Millis::default(),
+                keeper: Keeper::new(index, &limits, serial),
                 limits,
                 counters: Counters::default(),
                 templates: Templates::default(),
@@ -193,7 +199,7 @@ impl Line {
     /// Whether a connection has something to write, or another line something to be told.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.turn.dirty.is_empty() || self.forwards.iter().any(|forwards| !forwards.is_empty())
+        !self.turn.dirty.is_empty() || self.turn.keeper.has_batch() || self.forwards.iter().any(|forwards| !forwards.is_empty())
     }
 
     /// What the line `index` is to be told.
@@ -206,8 +212,10 @@ impl Line {
 
     /// The outbox of the connection that the slot has, to be written out, with its number.
     pub fn outbox(&mut self, slot: u32) -> Option<(ConnectionKey, &mut Outbox)> {
+        let progress = self.turn.keeper.progress();
         let link = self.session_at(slot)?.link.as_mut()?;
         link.dirty = false;
+        link.out.pass(progress);
         Some((
             ConnectionKey {
                 slot,
@@ -249,6 +257,14 @@ impl Line {
     fn connected(&mut self, connection: ConnectionKey) -> Option<(&mut Session, &mut Turn)> {
         let session = self.slots.get_mut(connection.slot as usize)?.session.as_deref_mut()?;
         session.has_epoch(connection.epoch).then_some((session, &mut self.turn))
+    }
+
+    /// Whether the connection is not to be read before [`Effect::Resume`].
+    #[must_use]
+    pub fn is_paused(&self, connection: ConnectionKey) -> bool {
+        let session = self.slots.get(connection.slot as usize).and_then(|slot| slot.session.as_deref());
+        let link = session.and_then(|session| session.link.as_deref());
+        link.is_some_and(|link| link.epoch == connection.epoch && link.paused)
     }
 
     /// Takes a free slot for a session.

@@ -5,7 +5,8 @@ use mqtt_codec::{PublishProperties, QoS, TopicName};
 
 use crate::key::SessionKey;
 
-/// Milliseconds on the caller's monotonic clock. The brain never reads one: time is an argument.
+/// Milliseconds on the caller's clock, which never goes back: not while the broker runs, and with a store that outlives
+/// it not from one start to the next. The brain never reads a clock: time is an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
@@ -48,6 +49,8 @@ pub struct Message {
     pub expires_at: Option<Millis>,
     /// Who published it, for No Local. `None`: the broker itself.
     pub publisher: Option<SessionKey>,
+    /// Names its body in the store where several queues share it; 0: none has asked for a name.
+    pub id: u64,
 }
 
 impl Message {

@@ -11,6 +11,7 @@ use crate::key::SessionKey;
 
 const CONNECTED: u8 = 1;
 const FULL: u8 = 2;
+const KEPT: u8 = 4;
 const CHUNK: usize = 4096;
 
 struct Board {
@@ -21,6 +22,7 @@ struct Board {
 pub struct Presence {
     boards: Vec<Board>,
     full: AtomicUsize,
+    kept: AtomicUsize,
 }
 
 impl Presence {
@@ -36,6 +38,7 @@ impl Presence {
         Self {
             boards,
             full: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
         }
     }
 
@@ -73,9 +76,21 @@ impl Presence {
         }
     }
 
+    /// Notes whether the store keeps the session.
+    pub fn set_kept(&self, key: SessionKey, kept: bool) {
+        if self.set(key, KEPT, kept) {
+            if kept {
+                self.kept.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.kept.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Clears all that is noted of a session that ended.
     pub fn clear(&self, key: SessionKey) {
         self.set_full(key, false);
+        self.set_kept(key, false);
         self.set_connected(key, false);
     }
 
@@ -91,6 +106,19 @@ impl Presence {
     pub fn is_full(&self, key: SessionKey) -> bool {
         self.cell(key)
             .is_some_and(|cell| cell.load(Ordering::Relaxed) & FULL != 0)
+    }
+
+    /// Whether the store keeps the session.
+    #[must_use]
+    pub fn is_kept(&self, key: SessionKey) -> bool {
+        self.cell(key)
+            .is_some_and(|cell| cell.load(Ordering::Relaxed) & KEPT != 0)
+    }
+
+    /// Whether the store keeps any session at all: the question that spares all others.
+    #[must_use]
+    pub fn any_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed) != 0
     }
 
     /// Whether any session at all is full: the question that spares all others.

@@ -352,6 +352,11 @@ impl Router {
     }
 }
 
+/// Whether a filter, without a share name, matches a topic: section 4.7 in both versions.
+pub(crate) fn matches(filter: &str, topic: &str) -> bool {
+    retained::matches(filter, topic)
+}
+
 /// Share name, if it is a shared subscription, and the filter that decides what matches.
 fn parts(filter: &TopicFilter) -> (Option<&str>, &str) {
     match filter.share() {

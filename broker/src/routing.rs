@@ -22,6 +22,8 @@ pub enum RouteChange {
     Subscribe(Ticket, Vec<(TopicFilter, SubscriptionOptions)>),
     /// Remove; answered.
     Unsubscribe(Ticket, Vec<TopicFilter>),
+    /// Add those of a session that the store has kept; not answered.
+    Restore(Vec<(TopicFilter, SubscriptionOptions)>),
     /// Remove all of a session that ended; not answered.
     RemoveSession,
 }
@@ -70,6 +72,13 @@ pub fn carry_out(router: &mut Router, request: RouteRequest) -> Option<RouteRepl
                 .map(|filter| router.unsubscribe(session, filter))
                 .collect();
             (ticket, RouteOutcomes::Unsubscribed(outcomes))
+        }
+        RouteChange::Restore(filters) => {
+            for (filter, options) in &filters {
+                // It was granted before; a bound that has come down since takes what it takes.
+                let _refused = router.subscribe(session, filter, *options);
+            }
+            return None;
         }
         RouteChange::RemoveSession => {
             router.remove_session(session);

@@ -12,12 +12,14 @@ pub(crate) use parcel::{Parcel, Templates};
 pub use queue::Queue;
 pub use trail::Trail;
 
+use crate::durable::SessionId;
 use crate::exchange::{Ask, Exchange, Request, phase};
 use crate::key::SessionKey;
 use crate::message::Millis;
 
 mod feed;
 mod inflight;
+mod kept;
 mod link;
 mod offer;
 mod outbox;
@@ -43,7 +45,7 @@ pub(crate) struct Session {
     pub(crate) queue: Queue,
     pub(crate) inflight: Inflight,
     /// QoS 2 messages from the client that were passed on and await their PUBREL, oldest first.
-    pub(crate) unreleased: Vec<(PacketId, Exchange<phase::Running>)>,
+    pub(crate) unreleased: Vec<Unreleased>,
     /// Retained messages on their way to new subscriptions.
     pub(crate) feeds: Feeds,
     /// A will that waits for its delay while the client is away.
@@ -52,10 +54,23 @@ pub(crate) struct Session {
     pub(crate) left_at: Millis,
     /// Whether the router may have subscriptions of it.
     pub(crate) routed: bool,
+    /// Its number in the store; `None`: it ends with the broker.
+    pub(crate) id: Option<SessionId>,
+    /// Its conversations are in the store alone: nothing is sent until they have been read.
+    pub(crate) asleep: bool,
     /// Deliveries wait until then, by the overseer's verdict.
     pub(crate) held_until: Option<Millis>,
     /// The connection, while there is one.
     pub(crate) link: Option<Box<Link>>,
+}
+
+/// A QoS 2 message of the client's whose PUBREL is awaited.
+#[derive(Debug)]
+pub(crate) struct Unreleased {
+    pub(crate) packet_id: PacketId,
+    pub(crate) exchange: Exchange<phase::Running>,
+    /// The store remembers it too.
+    pub(crate) kept: bool,
 }
 
 impl Session {
@@ -72,6 +87,8 @@ impl Session {
             will: None,
             left_at: Millis::default(),
             routed: false,
+            id: None,
+            asleep: false,
             held_until: None,
             link: None,
         }

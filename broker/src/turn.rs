@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::counters::{Counters, Drop};
+use crate::durable::Keeper;
 use crate::effect::Effect;
 use crate::exchange::{Ended, Exchange, Kind, Overseer, Request, Verdict, phase};
 use crate::limits::Limits;
@@ -18,6 +19,7 @@ pub(crate) struct Turn {
     pub(crate) now: Millis,
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
+    pub(crate) keeper: Keeper,
     pub(crate) templates: Templates,
     pub(crate) timers: Timers,
     pub(crate) overseer: Box<dyn Overseer>,

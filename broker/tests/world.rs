@@ -125,6 +125,7 @@ impl World {
                     overseer: (config.overseer)(),
                     presence: Arc::clone(&presence),
                     tables: Box::new(tables.clone()),
+                    serial: 0,
                 })
             })
             .collect();
@@ -453,7 +454,7 @@ impl World {
             let forwards = self.lines[line].take_forwards(other as u16);
             if !forwards.is_empty() {
                 busy = true;
-                self.lines[other].deliver(&forwards, self.now);
+                self.lines[other].deliver(&forwards, None, self.now);
             }
         }
         busy
@@ -485,7 +486,7 @@ impl World {
 
 fn take_all(out: &mut Outbox) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while !out.is_empty() {
+    while out.open_len() > 0 {
         let mut slices = [std::io::IoSlice::new(&[]); 8];
         let filled = out.gather(&mut slices);
         let before = bytes.len();
@@ -498,7 +499,7 @@ fn take_all(out: &mut Outbox) -> Vec<u8> {
 
 fn take(out: &mut Outbox, bytes_max: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while !out.is_empty() && bytes.len() < bytes_max {
+    while out.open_len() > 0 && bytes.len() < bytes_max {
         let mut slices = [std::io::IoSlice::new(&[]); 1];
         out.gather(&mut slices);
         let taken = slices[0].len().min(bytes_max - bytes.len());

@@ -6,15 +6,16 @@ use mqtt_codec::{
 };
 
 use super::{ConnectionKey, Flow, Line};
+use crate::durable::Change;
 use crate::exchange::DeliverEvent;
-use crate::session::Acknowledged;
+use crate::session::{Acknowledged, Unreleased};
 
 impl Line {
     pub(super) fn puback(&mut self, connection: ConnectionKey, packet: &Puback) -> Flow {
         match self.acknowledge(connection, packet.packet_id, DeliverEvent::Puback) {
             Acknowledged::Unfitting => self.protocol_error(connection, "PUBACK for a QoS 2 message (MQTT-4.3.3-4)"),
             // Unknown: an answer to a message of a session that is gone. Nothing waits for it.
-            Acknowledged::Done | Acknowledged::Release | Acknowledged::Unknown => Flow::Continue,
+            Acknowledged::Done | Acknowledged::Release(_) | Acknowledged::Unknown => Flow::Continue,
         }
     }
 
@@ -30,7 +31,7 @@ impl Line {
             Acknowledged::Done => Flow::Continue,
             Acknowledged::Unfitting => self.protocol_error(connection, "PUBREC for a QoS 1 message (MQTT-4.3.2-4)"),
             // Also where it comes a second time: the PUBREL may have been lost.
-            Acknowledged::Release => self.answer_pubrel(connection, id, PubrelReason::Success),
+            Acknowledged::Release(_) => self.answer_pubrel(connection, id, PubrelReason::Success),
             Acknowledged::Unknown if packet.reason.is_error() => Flow::Continue,
             Acknowledged::Unknown => self.answer_pubrel(connection, id, PubrelReason::PacketIdentifierNotFound),
         }
@@ -43,7 +44,7 @@ impl Line {
                 DisconnectReason::ProtocolError,
                 "PUBCOMP for a message that was not released (MQTT-4.3.3-4)",
             ),
-            Acknowledged::Done | Acknowledged::Release | Acknowledged::Unknown => Flow::Continue,
+            Acknowledged::Done | Acknowledged::Release(_) | Acknowledged::Unknown => Flow::Continue,
         }
     }
 
@@ -52,9 +53,16 @@ impl Line {
         let Some((session, turn)) = self.connected(connection) else {
             return Flow::Closed;
         };
-        let known = session.unreleased.iter().position(|(open, _)| *open == id);
+        let known = session.unreleased.iter().position(|open| open.packet_id == id);
         if let Some(place) = known {
-            let (_, exchange) = session.unreleased.remove(place);
+            let Unreleased { exchange, kept, .. } = session.unreleased.remove(place);
+            if let Some(session_id) = session.id.filter(|_| kept) {
+                // The client uses the id for another message once it has the PUBCOMP.
+                let durability = turn.keeper.sessions();
+                turn.keeper.keep(Change::Forgotten(session_id, id), durability);
+                let gate = turn.keeper.gate(durability);
+                session.wait_for(gate, turn);
+            }
             turn.end(exchange.finish());
         }
         let Some(link) = &mut session.link else {

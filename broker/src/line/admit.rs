@@ -7,6 +7,7 @@ use mqtt_codec::{
 };
 
 use super::{ConnectionKey, Line, Peer};
+use crate::durable::{Durability, Health};
 use crate::effect::Cause;
 use crate::exchange::{Ask, Ended, Exchange, Kind, Refusal, Request, Verdict, phase};
 use crate::message::Millis;
@@ -171,6 +172,10 @@ impl Line {
         if !id_fits || id.len() > limits.client_id_bytes_max {
             return Err(Refusal::ClientIdInvalid);
         }
+        if self.turn.keeper.health == Health::Failed && granted_expiry(connect, limits.expiry_secs_max) > 0 {
+            // What its session would promise cannot be kept.
+            return Err(Refusal::ServerUnavailable);
+        }
         if connect.properties.authentication_method.is_some() {
             return Err(Refusal::BadAuthenticationMethod);
         }
@@ -235,12 +240,18 @@ impl Line {
         session.forget_timers(turn);
         session.username = connect.username.as_deref().map(Box::from);
         session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
+        if resumed.is_none() && session.expiry_secs > 0 && turn.keeper.sessions() != Durability::Memory {
+            session.id = Some(turn.keeper.session_id());
+            turn.presence.set_kept(session.key, true);
+        }
         // [MQTT-3.1.3-9] in 5.0: back before the delay is over, so nobody needs to know.
         session.will = None;
         session.held_until = None;
         session.inflight.restart();
         let silence = link.silence_millis_max;
-        let link = session.link.insert(Box::new(link));
+        session.link = Some(Box::new(link));
+        session.keep_connection(turn);
+        let Some(link) = &mut session.link else { return key };
         turn.presence.set_connected(session.key, true);
         turn.counters.connected += 1;
         turn.counters.connected_max = turn.counters.connected_max.max(turn.counters.connected);
@@ -250,6 +261,8 @@ impl Line {
         link.trail.received(PacketKind::Connect);
         link.packets_in = 1;
         link.resumed = resumed.is_some();
+        link.asleep = session.asleep;
+        link.paused = session.asleep;
         link.write(slot, &Packet::Connack(Box::new(connack)), turn);
         session.pump(turn);
         key
@@ -292,6 +305,8 @@ impl Line {
             resumed: false,
             expiry_was_zero: properties.session_expiry_secs.unwrap_or(0) == 0,
             will: connect.will.as_ref().map(|will| Box::new(detach_will(will))),
+            will_id: None,
+            asleep: false,
             pending: Vec::new(),
             held: None,
             paused: false,

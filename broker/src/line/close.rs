@@ -5,6 +5,7 @@ use mqtt_codec::{DisconnectReason, QoS, Will};
 use super::share::Among;
 use super::{ConnectionKey, Line};
 use crate::counters::Drop;
+use crate::durable::Change;
 use crate::effect::{Cause, Closing, ClosingRecord, Effect};
 use crate::exchange::Refusal;
 use crate::message::Millis;
@@ -95,6 +96,8 @@ impl Line {
         turn.counters.keep_alive_timeouts += u64::from(cause == Cause::KeepAliveTimeout);
         turn.presence.set_connected(key, false);
         turn.timers.cancel(link.looks_at, key, Timer::KeepAlive(link.epoch));
+        // Promises that the store has not made good are not given: the client asks again.
+        link.out.cut_gated();
         if speak {
             link.write_disconnect(connection.slot, reason, words_of(&cause), turn);
         }
@@ -120,6 +123,9 @@ impl Line {
             self.end_session(connection.slot);
         } else {
             self.leave(connection.slot, will);
+        }
+        if let Some(id) = link.will_id {
+            self.turn.keeper.defer(Change::NoWill(id));
         }
     }
 
@@ -148,6 +154,7 @@ impl Line {
             }
             None => {}
         }
+        self.keep_image_later(key);
     }
 
     /// Gives what a shared group chose this session for to members that are connected. What nobody takes stays, under
@@ -160,6 +167,7 @@ impl Line {
         let sent = session.inflight.shared();
         let waiting = session.queue.take_shared();
         let mut gone = Vec::new();
+        let mut moved = Vec::new();
         for (id, delivery) in sent {
             if self.share_again(&delivery, Among::Connected, Vec::new()) {
                 gone.push(id);
@@ -176,13 +184,19 @@ impl Line {
             return;
         };
         for id in gone {
-            if let Some(exchange) = session.inflight.abandon(id) {
+            if let Some(over) = session.inflight.abandon(id) {
                 self.turn.counters.inflight -= 1;
-                self.turn.end(exchange.cancel());
+                self.turn.end(over.exchange.cancel());
+                moved.push((over.place, over.body));
             }
         }
-        self.turn.counters.queued -= given.len() as u64;
-        kept.into_iter().for_each(|delivery| session.queue.push(delivery));
+        moved.extend(given.iter().map(|delivery| (delivery.place, delivery.body())));
+        if let Some(id) = session.id {
+            let places = moved.into_iter().filter_map(|(place, body)| Some((place?, body)));
+            places.for_each(|(place, body)| self.turn.keeper.defer(Change::Done(id, place, body)));
+        }
+        self.turn.counters.queued = self.turn.counters.queued.saturating_sub(given.len() as u64);
+        session.queue.put_back(kept);
         let limits = &self.turn.limits;
         if session.queue.is_full(limits.queue_messages_max, limits.queue_bytes_max) {
             self.turn.presence.set_full(session.key, true);
@@ -207,16 +221,16 @@ impl Line {
         }
         let (requeued, moved) = session.give_up_shared();
         self.count_given_up(requeued, &moved);
-        for (_, exchange) in session.unreleased.drain(..) {
-            self.turn.end(exchange.cancel());
+        for open in session.unreleased.drain(..) {
+            self.turn.end(open.exchange.cancel());
         }
         for exchange in session.inflight.take_all() {
             self.turn.counters.inflight -= 1;
             self.turn.drop_message(Drop::SessionEnded);
             self.turn.end(exchange.cancel());
         }
-        while session.queue.pop().is_some() {
-            self.turn.counters.queued -= 1;
+        for _ in 0..session.queue.clear() {
+            self.turn.counters.queued = self.turn.counters.queued.saturating_sub(1);
             self.turn.drop_message(Drop::SessionEnded);
         }
         if let Some(will) = session.will.take() {
@@ -227,10 +241,13 @@ impl Line {
                 self.turn.drop_message(Drop::NoMember);
             }
         }
+        if let Some(id) = session.id {
+            self.turn.keeper.defer(Change::EndSession(id));
+        }
     }
 
     fn count_given_up(&mut self, from_queue: usize, moved: &[Moved]) {
-        self.turn.counters.queued -= from_queue as u64;
+        self.turn.counters.queued = self.turn.counters.queued.saturating_sub(from_queue as u64);
         for (_, ended) in moved {
             if let Some(ended) = ended {
                 self.turn.counters.inflight -= 1;

@@ -12,13 +12,14 @@ use super::hold::hold;
 use super::routes::Routes;
 use super::{ConnectionKey, Flow, Line};
 use crate::counters::Drop;
+use crate::durable::{Change, Durability, Health};
 use crate::effect::Forward;
 use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
 use crate::key::SessionKey;
 use crate::limits::QueueFull;
 use crate::message::Message;
 use crate::router::{NoLocal, Receiver};
-use crate::session::Parcel;
+use crate::session::{Parcel, Unreleased};
 
 /// Topics that only the broker itself publishes to.
 const SYSTEM_PREFIX: &str = "$SYS/";
@@ -96,7 +97,11 @@ impl Line {
                 .map(|secs| self.turn.now.plus_secs(u64::from(secs))),
             publisher: Some(key),
             message: None,
+            durability: Durability::Memory,
+            shared: false,
+            id: 0,
         };
+        self.turn.keeper.begin();
         let matched = match self.route(&mut parcel, Caution::MayRefuse) {
             Ok(matched) => matched,
             Err(refusal) => return self.refuse_publish(connection, exchange, publish, refusal),
@@ -108,6 +113,7 @@ impl Line {
         match publish.qos {
             QoS::AtMostOnce => Flow::Continue,
             QoS::AtLeastOnce => {
+                self.promise(connection);
                 self.turn.end(exchange.finish());
                 let reason = if matched {
                     PubackReason::Success
@@ -119,6 +125,7 @@ impl Line {
             QoS::ExactlyOnce => {
                 // The exchange ends with PUBCOMP; its packet id stands for it until then.
                 self.note_unreleased(connection, id, exchange);
+                self.promise(connection);
                 let reason = if matched {
                     PubrecReason::Success
                 } else {
@@ -126,6 +133,13 @@ impl Line {
                 };
                 self.answer_pubrec(connection, id, reason)
             }
+        }
+    }
+
+    /// Lets the answer wait until the store has what the request at hand gave it to keep.
+    fn promise(&mut self, connection: ConnectionKey) {
+        if let Some((session, turn)) = self.connected(connection) {
+            session.wait_for_kept(turn);
         }
     }
 
@@ -154,6 +168,14 @@ impl Line {
             if parcel.qos != QoS::AtMostOnce && self.turn.presence.any_full() {
                 self.check_room(parcel, &routes)?;
             }
+            if self.turn.keeper.health != Health::Well && parcel.qos != QoS::AtMostOnce {
+                self.check_kept(parcel, &routes)?;
+            }
+        }
+        parcel.durability = routes.durability;
+        if routes.durability != Durability::Memory && parcel.qos != QoS::AtMostOnce && routes.are_several() {
+            parcel.shared = true;
+            parcel.id = self.turn.keeper.message_id().0;
         }
         if parcel.qos != QoS::AtMostOnce || !routes.remote.is_empty() {
             parcel.kept_topic = Some(routes.topic.clone());
@@ -165,6 +187,10 @@ impl Line {
             if caution == Caution::MayRefuse {
                 stored?;
             }
+            if routes.durability != Durability::Memory {
+                let change = Change::Retained(routes.topic.clone());
+                self.turn.keeper.keep(change, routes.durability);
+            }
         }
         self.turn.templates.next_parcel();
         for receiver in &routes.local {
@@ -172,12 +198,16 @@ impl Line {
         }
         for (line, receivers) in &routes.remote {
             let message = parcel.message();
+            if receivers.iter().any(|receiver| self.is_kept(parcel, receiver)) {
+                self.turn.keeper.await_line(*line, parcel.durability);
+            }
             if let Some(forwards) = self.forwards.get_mut(usize::from(*line)) {
                 forwards.push(Forward {
                     message,
                     receivers: Arc::clone(receivers),
                     via: None,
                     refused: Vec::new(),
+                    shared: parcel.shared,
                 });
             }
         }
@@ -185,6 +215,25 @@ impl Line {
             self.share(parcel, group);
         }
         Ok(routes.any())
+    }
+
+    /// Whether the store keeps the message for this receiver.
+    pub(super) fn is_kept(&self, parcel: &Parcel<'_>, receiver: &Receiver) -> bool {
+        parcel.durability != Durability::Memory
+            && parcel.qos.min(receiver.qos) != QoS::AtMostOnce
+            && self.turn.presence.any_kept()
+            && self.turn.presence.is_kept(receiver.session)
+    }
+
+    /// Refuses a message that a store without room would have to keep, and any promise once it has failed.
+    fn check_kept(&self, parcel: &Parcel<'_>, routes: &Rc<Routes>) -> Result<(), Refusal> {
+        let presence = &self.turn.presence;
+        let kept = |receiver: &Receiver| receiver.qos != QoS::AtMostOnce && presence.is_kept(receiver.session);
+        let remote = routes.remote.iter().flat_map(|(_, receivers)| receivers.iter());
+        let members = routes.groups.iter().flat_map(|group| &group.members);
+        let any = parcel.retain || routes.local.iter().chain(remote).chain(members).any(kept);
+        let durability = if any { routes.durability } else { Durability::Memory };
+        self.check_store(durability)
     }
 
     /// Whether every receiver has room for an acknowledged message: nothing is acknowledged and then dropped.
@@ -348,7 +397,7 @@ impl Line {
         let Some((session, turn)) = self.connected(connection) else {
             return Replay::TooMany;
         };
-        if session.unreleased.iter().any(|(known, _)| *known == id) {
+        if session.unreleased.iter().any(|known| known.packet_id == id) {
             Replay::Again
         } else if session.unreleased.len() >= usize::from(turn.limits.receive_window()) {
             Replay::TooMany
@@ -359,7 +408,18 @@ impl Line {
 
     fn note_unreleased(&mut self, connection: ConnectionKey, id: PacketId, exchange: Exchange<phase::Running>) {
         match self.connected(connection) {
-            Some((session, _)) => session.unreleased.push((id, exchange)),
+            Some((session, turn)) => {
+                // What the message itself does not wait for, its id need not wait for either.
+                let owed = turn.keeper.owed();
+                if let (Some(session), Some(gate)) = (session.id, owed) {
+                    turn.keeper.keep(Change::Received(session, id), gate.durability);
+                }
+                session.unreleased.push(Unreleased {
+                    packet_id: id,
+                    exchange,
+                    kept: session.id.is_some() && owed.is_some(),
+                });
+            }
             None => self.turn.end(exchange.cancel()),
         }
     }

@@ -175,7 +175,7 @@ impl Link {
     /// Lets the shell read again what was paused, if nothing else holds it.
     pub(crate) fn resume_if_free(&mut self, slot: u32, turn: &mut Turn) {
         let held = self.held.is_some() || self.pending.len() >= turn.limits.route_requests_max;
-        if self.paused && !held && !self.is_backlogged(turn) {
+        if self.paused && !held && !self.asleep && !self.is_backlogged(turn) {
             self.paused = false;
             turn.effects.push(Effect::Resume(ConnectionKey {
                 slot,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mqtt_codec::TopicName;
 
 use super::Line;
+use crate::durable::Durability;
 use crate::router::{Group, Matches, Receiver};
 
 /// Who gets a topic's messages, sorted by line.
@@ -15,6 +16,8 @@ pub(super) struct Routes {
     version: u64,
     /// The topic, for messages that are kept.
     pub(super) topic: TopicName,
+    /// What its messages survive in the queues of sessions that the store keeps.
+    pub(super) durability: Durability,
     /// Those whose home is this line.
     pub(super) local: Vec<Receiver>,
     /// The others, by line.
@@ -29,7 +32,13 @@ impl Routes {
         !(self.local.is_empty() && self.remote.is_empty() && self.groups.is_empty())
     }
 
-    fn new(version: u64, topic: TopicName, matches: &mut Matches, here: u16) -> Self {
+    /// Whether more than one queue may take a message.
+    pub(super) fn are_several(&self) -> bool {
+        let remote = self.remote.iter().map(|(_, receivers)| receivers.len());
+        self.local.len() + self.groups.len() + remote.sum::<usize>() > 1
+    }
+
+    fn new(version: u64, topic: TopicName, durability: Durability, matches: &mut Matches, here: u16) -> Self {
         let groups = std::mem::take(&mut matches.groups);
         let (local, mut far): (Vec<_>, Vec<_>) = matches
             .receivers
@@ -43,6 +52,7 @@ impl Routes {
         Self {
             version,
             topic,
+            durability,
             local,
             remote,
             groups,
@@ -98,7 +108,9 @@ impl Line {
         // The version is read before the table: a change in between makes this entry stale, never wrong for long.
         self.turn.tables.find(topic, &mut cache.found);
         let topic = topic.detach();
-        let routes = Rc::new(Routes::new(version, topic.clone(), &mut cache.found, self.index));
+        let durability = self.turn.keeper.durability_of(&topic);
+        let routes = Routes::new(version, topic.clone(), durability, &mut cache.found, self.index);
+        let routes = Rc::new(routes);
         match cache.young.get_mut(topic.as_str()) {
             Some(known) => *known = Rc::clone(&routes),
             None => cache.insert(topic, Rc::clone(&routes)),

@@ -104,6 +104,9 @@ impl Line {
     ) -> bool {
         if member.session.line() != self.index {
             let message = parcel.message();
+            if self.is_kept(parcel, member) {
+                self.turn.keeper.await_line(member.session.line(), parcel.durability);
+            }
             if let Some(forwards) = self.forwards.get_mut(usize::from(member.session.line())) {
                 let receivers = Arc::from([member.clone()]);
                 forwards.push(Forward {
@@ -111,6 +114,7 @@ impl Line {
                     receivers,
                     via: Some(Arc::clone(key)),
                     refused: refused.to_vec(),
+                    shared: parcel.shared,
                 });
             }
             return true;
@@ -130,7 +134,10 @@ impl Line {
         let Some(key) = &delivery.via else { return false };
         let members = self.turn.tables.group(key);
         self.turn.templates.next_parcel();
-        self.share_among(&mut Parcel::of(&delivery.message), key, &members, among, &mut refused)
+        let mut parcel = Parcel::of(&delivery.message);
+        parcel.durability = self.turn.keeper.durability_of(&delivery.message.topic);
+        parcel.shared = delivery.shared;
+        self.share_among(&mut parcel, key, &members, among, &mut refused)
     }
 }
 

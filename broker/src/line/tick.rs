@@ -7,6 +7,7 @@ use mqtt_codec::{QoS, TopicName};
 use super::share::Among;
 use super::{ConnectionKey, Line};
 use crate::counters::Drop;
+use crate::durable::Part;
 use crate::effect::{Cause, Forward};
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
@@ -64,10 +65,15 @@ impl Line {
     }
 
     /// Takes messages from another line.
-    pub fn deliver(&mut self, forwards: &[Forward], now: Millis) {
+    ///
+    /// `part` names the batch of that line which counts as kept when this line has kept its part of it.
+    pub fn deliver(&mut self, forwards: &[Forward], part: Option<Part>, now: Millis) {
         self.turn.now = now;
+        self.turn.keeper.begin();
         for forward in forwards {
             let mut parcel = Parcel::of(&forward.message);
+            parcel.durability = self.turn.keeper.durability_of(&forward.message.topic);
+            parcel.shared = forward.shared;
             self.turn.templates.next_parcel();
             match &forward.via {
                 None => forward
@@ -82,6 +88,9 @@ impl Line {
                         .for_each(|member| self.deliver_shared(&mut parcel, member, key, refused));
                 }
             }
+        }
+        if let Some(part) = part {
+            self.turn.keeper.take_part(part);
         }
         self.settle();
     }
@@ -110,6 +119,8 @@ impl Line {
             retain: false,
             ids: member.ids.clone(),
             via: Some(Arc::clone(key)),
+            place: None,
+            shared: parcel.shared,
         };
         let refused = [refused, &[member.session]].concat();
         if !self.share_again(&delivery, Among::All, refused) {
@@ -128,6 +139,7 @@ impl Line {
             properties: None,
             expires_at: None,
             publisher: None,
+            id: 0,
         };
         self.publish_own(&Arc::new(message));
         self.settle();
@@ -178,6 +190,7 @@ impl Line {
             .and_then(|slot| slot.session.as_deref_mut())
         {
             session.drop_expired(&mut self.turn);
+            session.recount(&mut self.turn);
             session.note_room(&mut self.turn);
             session.plan_purge(&mut self.turn);
         }

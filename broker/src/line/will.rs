@@ -6,6 +6,7 @@ use mqtt_codec::{ClientId, PublishProperties, Will};
 
 use super::Line;
 use crate::counters::Drop;
+use crate::durable::WillImage;
 use crate::exchange::{Ask, Kind, Refusal, Request, Verdict};
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
@@ -16,6 +17,17 @@ pub(super) struct Testator {
     key: SessionKey,
     client_id: ClientId,
     username: Option<Box<str>>,
+}
+
+impl Testator {
+    /// The testator of a will that the store has kept. `nobody` is a session that does not exist.
+    pub(super) fn of_image(image: &WillImage, nobody: SessionKey) -> Self {
+        Self {
+            key: nobody,
+            client_id: image.client_id.clone(),
+            username: image.username.clone(),
+        }
+    }
 }
 
 impl Session {
@@ -47,6 +59,7 @@ impl Line {
             let of_link = session.link.as_mut().and_then(|link| link.will.take());
             if let Some(will) = of_link.or_else(|| session.will.take()) {
                 self.publish_will(&will, &testator);
+                self.keep_image_later(testator.key);
             }
         }
         self.settle();
@@ -64,6 +77,7 @@ impl Line {
         {
             let testator = session.testator();
             self.publish_will(&will, &testator);
+            self.keep_image_later(key);
         }
     }
 
@@ -80,6 +94,7 @@ impl Line {
             properties: properties.map(|properties| Box::new(forwarded(properties))),
             expires_at: expiry_secs.map(|secs| self.turn.now.plus_secs(u64::from(secs))),
             publisher: Some(of.key),
+            id: 0,
         });
         let exchange = self.turn.start(Kind::Will);
         let request = Request {

@@ -33,6 +33,11 @@ pub enum RetainedRefusal {
     TooLarge,
 }
 
+/// See [`super::matches`].
+pub(super) fn matches(filter: &str, topic: &str) -> bool {
+    matches!(judge(filter, topic), Judgement::Match)
+}
+
 impl fmt::Display for RetainedRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

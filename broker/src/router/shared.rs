@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use mqtt_codec::TopicFilter;
+
 use super::arena::Id;
 use super::audience::Subscriber;
 use super::matches::{Group, Receiver};
@@ -14,6 +16,24 @@ pub struct ShareKey {
     pub share: Box<str>,
     /// The filter behind the share name, which decides what matches.
     pub filter: Box<str>,
+}
+
+impl ShareKey {
+    /// The group that a `$share/name/filter` asks for; `None`: it is no shared subscription.
+    #[must_use]
+    pub fn of(filter: &TopicFilter) -> Option<Self> {
+        let (share, inner) = filter.share()?;
+        Some(Self {
+            share: share.into(),
+            filter: inner.into(),
+        })
+    }
+}
+
+impl std::fmt::Display for ShareKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "$share/{}/{}", self.share, self.filter)
+    }
 }
 
 /// A group of at least one member.

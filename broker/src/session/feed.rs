@@ -104,6 +104,8 @@ impl Feed {
                 retain: true,
                 ids: self.ids.clone(),
                 via: None,
+                place: None,
+                shared: false,
                 message,
             }),
             None if self.walked => Fed::End,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mqtt_codec::{PacketId, QoS};
 
+use crate::durable::{MessageId, OpenDelivery, Place};
 use crate::exchange::{DeliverEvent, DeliverStep, Exchange, phase};
 use crate::limits::{FIRST_PACKET_ID, PACKET_IDS, next_packet_id};
 use crate::message::Message;
@@ -23,6 +24,17 @@ pub struct Delivery {
     pub ids: SubscriptionIds,
     /// The shared group that chose this session, to choose another if it leaves.
     pub via: Option<Arc<ShareKey>>,
+    /// Its place in the store; `None`: it is not kept there.
+    pub place: Option<Place>,
+    /// The store keeps the body of its message once for several queues.
+    pub shared: bool,
+}
+
+impl Delivery {
+    /// The body that it shares with other queues in the store.
+    pub(crate) fn body(&self) -> Option<MessageId> {
+        self.message.body(self.shared)
+    }
 }
 
 /// A delivery that has a packet id.
@@ -32,6 +44,8 @@ struct Entry {
     delivery: Option<Delivery>,
     exchange: Exchange<phase::Running>,
     step: DeliverStep,
+    /// See [`Delivery::place`].
+    place: Option<Place>,
     /// Counts against Receive Maximum of this connection.
     counted: bool,
 }
@@ -39,14 +53,24 @@ struct Entry {
 /// What an acknowledgement did.
 #[derive(Debug)]
 pub(crate) enum Acknowledged {
-    /// The conversation goes on with a PUBREL.
-    Release,
+    /// The conversation goes on with a PUBREL; what it was about is of no more use.
+    Release(Option<Delivery>),
     /// The conversation is over.
     Done,
     /// No conversation has this id.
     Unknown,
     /// There is one, and the packet does not fit it.
     Unfitting,
+}
+
+/// A conversation that has ended.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) exchange: Exchange<phase::Running>,
+    /// Its place in the store.
+    pub(crate) place: Option<Place>,
+    /// The body that it still shared there.
+    pub(crate) body: Option<MessageId>,
 }
 
 /// What has to be sent again on a new connection.
@@ -108,14 +132,20 @@ impl Inflight {
         (self.resend_at as usize) < self.ring.len()
     }
 
+    /// The id that [`Self::begin`] gives next.
+    pub(crate) fn next_id(&self) -> PacketId {
+        self.id_at(self.ring.len())
+    }
+
     /// Gives the delivery an unused id. The caller has checked [`Self::has_room`].
     pub(crate) fn begin(&mut self, delivery: Delivery, exchange: Exchange<phase::Running>) -> PacketId {
         let step = match delivery.qos {
             QoS::AtMostOnce | QoS::AtLeastOnce => DeliverStep::AwaitPuback,
             QoS::ExactlyOnce => DeliverStep::AwaitPubrec,
         };
-        let id = self.id_at(self.ring.len());
+        let id = self.next_id();
         self.ring.push_back(Some(Entry {
+            place: delivery.place,
             delivery: Some(delivery),
             exchange,
             step,
@@ -133,7 +163,7 @@ impl Inflight {
         &mut self,
         id: PacketId,
         event: DeliverEvent,
-    ) -> (Acknowledged, Option<Exchange<phase::Running>>) {
+    ) -> (Acknowledged, Option<Over>) {
         let place = self.place_of(id);
         let Some(entry) = self.ring.get_mut(place).and_then(Option::as_mut) else {
             return (Acknowledged::Unknown, None);
@@ -142,8 +172,7 @@ impl Inflight {
             None => (Acknowledged::Unfitting, None),
             Some(DeliverStep::AwaitPubcomp) => {
                 entry.step = DeliverStep::AwaitPubcomp;
-                entry.delivery = None;
-                (Acknowledged::Release, None)
+                (Acknowledged::Release(entry.delivery.take()), None)
             }
             Some(DeliverStep::Done | DeliverStep::AwaitPuback | DeliverStep::AwaitPubrec) => {
                 (Acknowledged::Done, self.abandon(id))
@@ -152,13 +181,55 @@ impl Inflight {
     }
 
     /// Ends the conversation `id` and frees its packet id.
-    pub(crate) fn abandon(&mut self, id: PacketId) -> Option<Exchange<phase::Running>> {
+    pub(crate) fn abandon(&mut self, id: PacketId) -> Option<Over> {
         let place = self.place_of(id);
         let entry = self.ring.get_mut(place)?.take()?;
         self.quota_used -= u16::from(entry.counted);
         self.open -= 1;
         self.drop_ended();
-        Some(entry.exchange)
+        Some(Over {
+            exchange: entry.exchange,
+            body: entry.delivery.as_ref().and_then(Delivery::body),
+            place: entry.place,
+        })
+    }
+
+    /// Takes over the conversations that a store has kept, in any order. There is none yet.
+    pub(crate) fn restore(&mut self, mut open: Vec<(OpenDelivery, Exchange<phase::Running>)>) {
+        open.sort_by_key(|(open, _)| open.packet_id);
+        // Ids are given out in sequence: the oldest stands behind the widest gap in the circle of ids.
+        let ids: Vec<usize> = open.iter().map(|(open, _)| usize::from(open.packet_id.get())).collect();
+        let before = |place: usize| place.checked_sub(1).and_then(|place| ids.get(place));
+        let gap = |(place, id): (usize, &usize)| match before(place) {
+            Some(before) => id - before,
+            None => id + PACKET_IDS - ids.last().unwrap_or(id),
+        };
+        let gaps = ids.iter().enumerate().map(gap);
+        let oldest = gaps.enumerate().max_by_key(|(_, gap)| *gap).map_or(0, |(place, _)| place);
+        open.rotate_left(oldest);
+        for (open, exchange) in open {
+            if self.ring.is_empty() {
+                self.first = open.packet_id;
+            }
+            let place = self.place_of(open.packet_id);
+            if place < self.ring.len() {
+                continue;
+            }
+            self.ring.resize_with(place, || None);
+            let step = match open.delivery.as_ref().map(|delivery| delivery.qos) {
+                None => DeliverStep::AwaitPubcomp,
+                Some(QoS::ExactlyOnce) => DeliverStep::AwaitPubrec,
+                Some(QoS::AtMostOnce | QoS::AtLeastOnce) => DeliverStep::AwaitPuback,
+            };
+            self.ring.push_back(Some(Entry {
+                delivery: open.delivery,
+                exchange,
+                step,
+                place: Some(open.place),
+                counted: false,
+            }));
+            self.open += 1;
+        }
     }
 
     fn drop_ended(&mut self) {

@@ -3,6 +3,7 @@
 use mqtt_codec::{Packet, PacketId, SubscribeFilter, SubscriptionId, TopicFilter, TopicName, Version, Will};
 
 use super::{Outbox, Trail};
+use crate::durable::SessionId;
 use crate::exchange::{Exchange, Refusal, phase};
 use crate::line::Peer;
 use crate::message::Millis;
@@ -34,12 +35,16 @@ pub(crate) struct Link {
     /// Session Expiry Interval of CONNECT was 0, so DISCONNECT may not raise it.
     pub(crate) expiry_was_zero: bool,
     pub(crate) will: Option<Box<Will>>,
+    /// The number of that will in the store, where the session is not kept.
+    pub(crate) will_id: Option<SessionId>,
     /// SUBSCRIBE and UNSUBSCRIBE exchanges that wait for the router.
     pub(crate) pending: Vec<Pending>,
     /// An exchange that the overseer holds; the connection is not read meanwhile.
     pub(crate) held: Option<Box<Held>>,
     /// Whether the shell was told to stop reading.
     pub(crate) paused: bool,
+    /// Nothing is read while the session's conversations are not: a PUBLISH may be a repeat.
+    pub(crate) asleep: bool,
     pub(crate) opened_at: Millis,
     pub(crate) trail: Trail,
     pub(crate) packets_in: u64,

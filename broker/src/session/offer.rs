@@ -6,6 +6,7 @@ use mqtt_codec::{Alias, ClientId, PacketId, PacketKind, Patch, QoS, TopicName, V
 
 use super::{Delivery, Link, Parcel, Session};
 use crate::counters::Drop;
+use crate::durable::Durability;
 use crate::exchange::{Ask, Exchange, Kind, Request, Verdict, phase};
 use crate::limits::QueueFull;
 use crate::message::Message;
@@ -15,6 +16,9 @@ use crate::turn::Turn;
 
 /// Payloads from this size on are shared with the outbox instead of copied into it.
 const SHARE_BYTES_MIN: usize = 16 << 10;
+
+/// Between two looks for expired messages in the part of a full queue that the store alone has.
+const PURGE_BEYOND_MILLIS: u64 = 30_000;
 
 /// What one receiver gets of a message.
 pub(crate) struct Terms<'a> {
@@ -59,6 +63,8 @@ impl Session {
                 retain,
                 ids: receiver.ids.clone(),
                 via: via.cloned(),
+                place: None,
+                shared: parcel.shared,
             };
             self.offer_acknowledged(parcel, delivery, turn)
         };
@@ -121,13 +127,14 @@ impl Session {
         if self.queue.is_empty() && self.may_send(turn) {
             return self.send(parcel, delivery, turn);
         }
-        self.enqueue(delivery, turn)
+        self.enqueue(delivery, parcel.durability, turn)
     }
 
     /// Whether a PUBLISH of QoS 1 or 2 may go out at this moment.
     pub(crate) fn may_send(&self, turn: &Turn) -> bool {
         self.link.as_ref().is_some_and(|link| {
             self.held_until.is_none()
+                && !self.asleep
                 && !self.inflight.resends()
                 && self.inflight.has_room(link.window)
                 && link.out.len() < turn.limits.out_bytes_max
@@ -137,10 +144,10 @@ impl Session {
     /// Sends a delivery for the first time. The caller has checked [`Session::may_send`] and counts a drop.
     ///
     /// One that the overseer lets wait goes to the front of the queue.
-    pub(crate) fn send(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) -> Offered {
-        let Some(link) = &mut self.link else {
+    pub(crate) fn send(&mut self, parcel: &Parcel<'_>, mut delivery: Delivery, turn: &mut Turn) -> Offered {
+        if self.link.is_none() {
             return Offered::Dropped(Drop::Away);
-        };
+        }
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
             exchange = match judge_delivery(
@@ -150,8 +157,12 @@ impl Session {
                 turn,
             ) {
                 Judged::Proceed(exchange) => exchange,
-                Judged::Over => return Offered::Dropped(Drop::Forbidden),
+                Judged::Over => {
+                    self.forget(&delivery, turn);
+                    return Offered::Dropped(Drop::Forbidden);
+                }
                 Judged::Wait(millis) => {
+                    self.keep(&mut delivery, parcel.durability, None, turn);
                     let until = turn.now.plus(millis);
                     self.held_until = Some(until);
                     turn.timers.set(until, self.key, Timer::Deliver);
@@ -163,14 +174,17 @@ impl Session {
         }
         if delivery.message.is_expired(turn.now) {
             turn.end(exchange.cancel());
+            self.forget(&delivery, turn);
             return Offered::Dropped(Drop::Expired);
         }
         // [MQTT-3.1.2-25] in 5.0: as if it had been sent, so no id is taken for it.
-        if !link.could_take(parcel, turn) {
+        if self.link.as_ref().is_none_or(|link| !link.could_take(parcel, turn)) {
             turn.end(exchange.cancel());
+            self.forget(&delivery, turn);
             return Offered::Dropped(Drop::TooLarge);
         }
         let (qos, retain, ids) = (delivery.qos, delivery.retain, delivery.ids.clone());
+        self.keep(&mut delivery, parcel.durability, Some(self.inflight.next_id()), turn);
         let id = self.inflight.begin(delivery, exchange);
         turn.counters.inflight += 1;
         let terms = Terms {
@@ -181,19 +195,21 @@ impl Session {
             dup: false,
             paced: true,
         };
-        if let Err(reason) = link.write_publish(self.key.slot(), parcel, &terms, turn) {
+        let slot = self.key.slot();
+        let written = match &mut self.link {
+            Some(link) => link.write_publish(slot, parcel, &terms, turn),
+            None => Err(Drop::Away),
+        };
+        if let Err(reason) = written {
             // The head with this receiver's ids made it too large after all: the conversation ends as if completed.
-            if let Some(exchange) = self.inflight.abandon(id) {
-                turn.counters.inflight -= 1;
-                turn.end(exchange.cancel());
-            }
+            self.abandon(id, turn);
             return Offered::Dropped(reason);
         }
         Offered::Taken
     }
 
     /// Puts a delivery into the queue. What the bound of the queue means is a setting.
-    pub(crate) fn enqueue(&mut self, delivery: Delivery, turn: &mut Turn) -> Offered {
+    pub(crate) fn enqueue(&mut self, mut delivery: Delivery, durability: Durability, turn: &mut Turn) -> Offered {
         let (messages_max, bytes_max) = (turn.limits.queue_messages_max, turn.limits.queue_bytes_max);
         if self.queue.is_full(messages_max, bytes_max) {
             self.drop_expired(turn);
@@ -203,8 +219,10 @@ impl Session {
         }
         // A group has other members for its next message; one that is not the client's own fault does not end it.
         let by_group = delivery.via.is_some();
-        self.queue.push(delivery);
+        self.keep(&mut delivery, durability, None, turn);
+        self.queue.push(delivery, turn.limits.queue_memory_messages);
         turn.counters.queued += 1;
+        self.look_beyond(turn);
         if self.queue.is_full(messages_max, bytes_max) {
             if self.link.is_some() && turn.limits.queue_full == QueueFull::Refuse && !by_group {
                 // Its connection ends before this turn does. Were it called full meanwhile, other lines would refuse
@@ -220,9 +238,11 @@ impl Session {
 
     /// Drops what has expired in the queue.
     pub(crate) fn drop_expired(&mut self, turn: &mut Turn) {
-        let expired = self.queue.remove_expired(turn.now);
-        turn.counters.queued -= expired as u64;
-        (0..expired).for_each(|_| turn.drop_message(Drop::Expired));
+        for delivery in self.queue.take_expired(turn.now) {
+            self.forget(&delivery, turn);
+            turn.counters.queued = turn.counters.queued.saturating_sub(1);
+            turn.drop_message(Drop::Expired);
+        }
     }
 
     /// Has the queue looked at when room may come into it. Only a session that is away needs it: publishers are refused
@@ -230,9 +250,11 @@ impl Session {
     pub(crate) fn plan_purge(&self, turn: &mut Turn) {
         if self.link.is_none()
             && turn.presence.is_full(self.key)
-            && let Some(at) = self.queue.next_expiry()
         {
-            turn.timers.set(at, self.key, Timer::Purge);
+            let beyond = self.queue.is_beyond().then(|| turn.now.plus(PURGE_BEYOND_MILLIS));
+            if let Some(at) = self.queue.next_expiry().into_iter().chain(beyond).min() {
+                turn.timers.set(at, self.key, Timer::Purge);
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::durable::{Gate, Progress};
+
 /// Room for outgoing bytes, which outboxes take turns with.
 #[derive(Debug, Default)]
 pub struct Buffer {
@@ -13,6 +15,8 @@ pub struct Buffer {
     /// What is being appended to.
     tail: BytesMut,
     len: usize,
+    /// What must not be written yet: from so many bytes behind the front on, until the gate opens. In order.
+    gates: VecDeque<(usize, Gate)>,
 }
 
 impl Buffer {
@@ -21,18 +25,44 @@ impl Buffer {
         self.tail.capacity()
     }
 
+    /// Bytes in front of the first gate.
+    fn open_len(&self) -> usize {
+        self.gates.front().map_or(self.len, |(at, _)| *at)
+    }
+
     fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let tail = (!self.tail.is_empty()).then_some(self.tail.as_ref());
+        let mut open = self.open_len();
         let mut filled = 0;
         for (slice, bytes) in slices.iter_mut().zip(self.pieces.iter().map(AsRef::as_ref).chain(tail)) {
+            let bytes: &[u8] = bytes.get(..open).unwrap_or(bytes);
+            if bytes.is_empty() {
+                break;
+            }
+            open -= bytes.len();
             *slice = IoSlice::new(bytes);
             filled += 1;
         }
         filled
     }
 
+    /// Throws away all bytes behind the first `kept`.
+    fn truncate(&mut self, kept: usize) {
+        let mut room = kept;
+        self.pieces.retain_mut(|piece| {
+            piece.truncate(room);
+            room -= piece.len();
+            !piece.is_empty()
+        });
+        self.tail.truncate(room);
+        self.len = kept;
+    }
+
     fn advance(&mut self, mut written: usize) {
         self.len = self.len.saturating_sub(written);
+        for (at, _) in &mut self.gates {
+            *at = at.saturating_sub(written);
+        }
         while let Some(piece) = self.pieces.front_mut() {
             if written < piece.len() {
                 piece.advance(written);
@@ -98,7 +128,50 @@ impl Outbox {
         buffer.pieces.push_back(payload);
     }
 
-    /// Fills `slices` with what waits, oldest first; returns how many it filled.
+    /// Keeps what is appended from here on until the gate opens. Says whether that is a gate more.
+    pub(crate) fn gate(&mut self, gate: Gate) -> bool {
+        let buffer = self.0.get_or_insert_default();
+        let at = buffer.len;
+        // Behind a gate that opens no earlier there is nothing to add.
+        let covered = |last: &Gate| last.number >= gate.number && last.durability >= gate.durability;
+        if buffer.gates.back().is_some_and(|(_, last)| covered(last)) {
+            return false;
+        }
+        buffer.gates.push_back((at, gate));
+        true
+    }
+
+    /// Opens the gates that the store has come up to.
+    pub(crate) fn pass(&mut self, progress: Progress) {
+        if let Some(buffer) = &mut self.0 {
+            while buffer.gates.front().is_some_and(|(_, gate)| progress.opens(*gate)) {
+                buffer.gates.pop_front();
+            }
+        }
+    }
+
+    /// Throws away what waits behind gates: promises that are not given.
+    pub(crate) fn cut_gated(&mut self) {
+        if let Some(buffer) = &mut self.0
+            && !buffer.gates.is_empty()
+        {
+            buffer.truncate(buffer.open_len());
+            buffer.gates.clear();
+        }
+    }
+
+    /// Whether something stands behind a gate.
+    pub(crate) fn is_gated(&self) -> bool {
+        self.0.as_ref().is_some_and(|buffer| !buffer.gates.is_empty())
+    }
+
+    /// Bytes that may be written: those in front of the first gate.
+    #[must_use]
+    pub fn open_len(&self) -> usize {
+        self.0.as_ref().map_or(0, |buffer| buffer.open_len())
+    }
+
+    /// Fills `slices` with what may be written, oldest first; returns how many it filled.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         self.0.as_ref().map_or(0, |buffer| buffer.gather(slices))
     }
@@ -112,6 +185,6 @@ impl Outbox {
 
     /// Takes the buffer of an outbox that is empty, to be lent to another.
     pub fn release(&mut self) -> Option<Box<Buffer>> {
-        self.0.take_if(|buffer| buffer.len == 0)
+        self.0.take_if(|buffer| buffer.len == 0 && buffer.gates.is_empty())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mqtt_codec::{PublishProperties, QoS, Template, TopicName, Version};
 
+use crate::durable::Durability;
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
 
@@ -27,10 +28,15 @@ pub(crate) struct Parcel<'a> {
     pub(crate) expires_at: Option<Millis>,
     pub(crate) publisher: Option<SessionKey>,
     pub(crate) message: Option<Arc<Message>>,
+    /// What the queues that take it have to survive.
+    pub(crate) durability: Durability,
+    /// Several queues may take it: the store keeps its body once, under `id`.
+    pub(crate) shared: bool,
+    pub(crate) id: u64,
 }
 
 impl<'a> Parcel<'a> {
-    /// A parcel of a message that is owned already.
+    /// A parcel of a message that is owned already and goes where it was told before, or nowhere that is kept.
     pub(crate) fn of(message: &'a Arc<Message>) -> Self {
         Self {
             topic: &message.topic,
@@ -42,6 +48,9 @@ impl<'a> Parcel<'a> {
             expires_at: message.expires_at,
             publisher: message.publisher,
             message: Some(Arc::clone(message)),
+            durability: Durability::Memory,
+            shared: false,
+            id: message.id,
         }
     }
 
@@ -69,6 +78,7 @@ impl<'a> Parcel<'a> {
             properties,
             expires_at: self.expires_at,
             publisher: self.publisher,
+            id: self.id,
         });
         self.message = Some(Arc::clone(&message));
         message

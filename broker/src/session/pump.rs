@@ -25,8 +25,9 @@ impl Session {
                 break;
             }
         }
+        self.look_beyond(turn);
         self.note_room(turn);
-        if (!self.queue.is_empty() && self.may_send(turn)) || (!self.feeds.is_empty() && self.may_feed(turn)) {
+        if (!self.queue.is_drained() && self.may_send(turn)) || (!self.feeds.is_empty() && self.may_feed(turn)) {
             turn.feeding.push(self.key.slot());
         }
     }
@@ -49,6 +50,7 @@ impl Session {
     }
 
     fn resend(&mut self, turn: &mut Turn) {
+        let mut too_large = Vec::new();
         let Some(link) = &mut self.link else { return };
         while self.inflight.resends() && link.out.len() < turn.limits.out_bytes_max {
             match self.inflight.next_resend(link.window) {
@@ -67,14 +69,14 @@ impl Session {
                     if link.write_publish(self.key.slot(), &parcel, &terms, turn).is_err() {
                         // The new connection takes smaller packets only: [MQTT-3.1.2-25] in 5.0.
                         turn.drop_message(Drop::TooLarge);
-                        if let Some(exchange) = self.inflight.abandon(id) {
-                            turn.counters.inflight -= 1;
-                            turn.end(exchange.cancel());
-                        }
+                        too_large.push(id);
                     }
                 }
                 None => break,
             }
+        }
+        for id in too_large {
+            self.abandon(id, turn);
         }
     }
 
@@ -83,7 +85,7 @@ impl Session {
             return false;
         }
         let Some(delivery) = self.queue.pop() else { return false };
-        turn.counters.queued -= 1;
+        turn.counters.queued = turn.counters.queued.saturating_sub(1);
         self.send_waiting(delivery, turn);
         true
     }
@@ -91,7 +93,11 @@ impl Session {
     fn send_waiting(&mut self, delivery: Delivery, turn: &mut Turn) {
         turn.templates.next_parcel();
         let message = Arc::clone(&delivery.message);
-        if let Offered::Dropped(reason) = self.send(&Parcel::of(&message), delivery, turn) {
+        let mut parcel = Parcel::of(&message);
+        if delivery.place.is_none() {
+            parcel.durability = turn.keeper.durability_of(&message.topic);
+        }
+        if let Offered::Dropped(reason) = self.send(&parcel, delivery, turn) {
             turn.drop_message(reason);
         }
     }
@@ -164,10 +170,14 @@ impl Session {
 
     /// Takes an acknowledgement of one of the broker's own PUBLISH packets and goes on with what waits.
     pub(crate) fn acknowledged(&mut self, id: PacketId, event: DeliverEvent, turn: &mut Turn) -> Acknowledged {
-        let (done, exchange) = self.inflight.acknowledge(id, event);
-        if let Some(exchange) = exchange {
+        let (done, over) = self.inflight.acknowledge(id, event);
+        if let Some(over) = over {
             turn.counters.inflight -= 1;
-            turn.end(exchange.finish());
+            self.forget_over(&over, turn);
+            turn.end(over.exchange.finish());
+        }
+        if let Acknowledged::Release(Some(delivery)) = &done {
+            self.keep_released(delivery, id, turn);
         }
         if matches!(done, Acknowledged::Done) && self.has_more() {
             self.pump(turn);

@@ -18,6 +18,7 @@ fn delivery(qos: QoS, payload: &'static str, expires_at: Option<Millis>) -> Deli
         properties: None,
         expires_at,
         publisher: None,
+        id: 0,
     });
     Delivery {
         message,
@@ -25,6 +26,8 @@ fn delivery(qos: QoS, payload: &'static str, expires_at: Option<Millis>) -> Deli
         retain: false,
         ids: SubscriptionIds::None,
         via: None,
+        place: None,
+        shared: false,
     }
 }
 
@@ -35,9 +38,9 @@ fn begin(inflight: &mut Inflight, qos: QoS) -> u16 {
 }
 
 fn end(inflight: &mut Inflight, id: u16, event: DeliverEvent) -> bool {
-    let (done, exchange) = inflight.acknowledge(PacketId::new(id).unwrap(), event);
-    if let Some(exchange) = exchange {
-        let _ended = exchange.finish();
+    let (done, over) = inflight.acknowledge(PacketId::new(id).unwrap(), event);
+    if let Some(over) = over {
+        let _ended = over.exchange.finish();
     }
     matches!(done, Acknowledged::Done)
 }
@@ -95,10 +98,10 @@ fn a_resend_keeps_ids_and_order_and_waits_for_the_window_but_pubrel_does_not() {
 fn a_queue_keeps_its_account_through_pops_and_expiry() {
     let mut queue = Queue::default();
     for at in [Some(Millis(5)), None, Some(Millis(50))] {
-        queue.push(delivery(QoS::AtLeastOnce, "payload", at));
+        queue.push(delivery(QoS::AtLeastOnce, "payload", at), 10);
     }
     let each = queue.bytes() / 3;
-    assert_eq!(queue.remove_expired(Millis(5)), 1);
+    assert_eq!(queue.take_expired(Millis(5)).len(), 1);
     assert_eq!((queue.len(), queue.bytes()), (2, 2 * each));
     assert!(queue.is_full(2, usize::MAX) && queue.is_full(9, each) && !queue.is_full(3, usize::MAX));
     while queue.pop().is_some() {}

@@ -34,6 +34,7 @@ fn message(topic: &str, payload: &str, expires_at: Option<Millis>) -> Arc<Messag
         properties: None,
         expires_at,
         publisher: None,
+        id: 0,
     })
 }
 

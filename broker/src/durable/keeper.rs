@@ -1,0 +1,254 @@
+//! A line's account with the store.
+
+use std::collections::VecDeque;
+
+use mqtt_codec::TopicFilter;
+
+use super::{Batch, Change, Durability, Fetch, Gate, Health, MessageId, Part, Place, Progress, SessionId, Wanted};
+use crate::key::SessionKey;
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::router;
+
+/// Topics of the broker's own, which are made anew.
+const SYSTEM_PREFIX: &str = "$SYS/";
+/// Low bits of a number that tell lines apart.
+const LINE_BITS: u32 = 12;
+
+/// Gathers what the store is to be told, and knows who waits for it.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    line: u16,
+    sessions: Durability,
+    rules: Vec<(TopicFilter, Durability)>,
+    pub(crate) health: Health,
+    serial: u64,
+    /// Of the batch that is being gathered.
+    number: u64,
+    progress: Progress,
+    changes: Vec<Change>,
+    fetches: Vec<Fetch>,
+    parts: Vec<Part>,
+    /// Lines that carry out a part of this batch.
+    awaits: Vec<u16>,
+    durability: Durability,
+    /// The highest that the request at hand asks for.
+    owed: Durability,
+    /// Slots whose outboxes have a gate, in the order of their gates: those that wait for the kernel, for the device.
+    gated: [VecDeque<(u64, u32)>; 2],
+    /// What may be forgotten once another line has taken it over.
+    deferred: VecDeque<(u64, Deferred)>,
+}
+
+/// A change that waits until other lines have kept what takes its place.
+#[derive(Debug)]
+pub(crate) enum Deferred {
+    /// This one.
+    Change(Change),
+    /// Keep the session as it will be then.
+    Image(SessionKey),
+}
+
+impl Keeper {
+    pub(crate) fn new(line: u16, limits: &Limits, serial: u64) -> Self {
+        Self {
+            line,
+            sessions: limits.durability,
+            rules: limits.durability_rules.clone(),
+            health: Health::Well,
+            serial: serial >> LINE_BITS,
+            number: 1,
+            progress: Progress::default(),
+            changes: Vec::new(),
+            fetches: Vec::new(),
+            parts: Vec::new(),
+            awaits: Vec::new(),
+            durability: Durability::Memory,
+            owed: Durability::Memory,
+            gated: [VecDeque::new(), VecDeque::new()],
+            deferred: VecDeque::new(),
+        }
+    }
+
+    /// What sessions and subscriptions survive; with [`Durability::Memory`] none is kept.
+    pub(crate) const fn sessions(&self) -> Durability {
+        self.sessions
+    }
+
+    /// What the messages of a topic survive.
+    pub(crate) fn durability_of(&self, topic: &str) -> Durability {
+        if self.sessions == Durability::Memory || topic.starts_with(SYSTEM_PREFIX) {
+            return Durability::Memory;
+        }
+        let rule = self.rules.iter().find(|(filter, _)| router::matches(filter, topic));
+        rule.map_or(self.sessions, |(_, durability)| *durability)
+    }
+
+    fn serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial << LINE_BITS | u64::from(self.line)
+    }
+
+    pub(crate) fn session_id(&mut self) -> SessionId {
+        SessionId(self.serial())
+    }
+
+    pub(crate) fn place(&mut self) -> Place {
+        Place(self.serial())
+    }
+
+    pub(crate) fn message_id(&mut self) -> MessageId {
+        MessageId(self.serial())
+    }
+
+    /// Notes a change that has to survive `durability`.
+    pub(crate) fn keep(&mut self, change: Change, durability: Durability) {
+        if self.health == Health::Failed {
+            return;
+        }
+        self.changes.push(change);
+        self.durability = self.durability.max(durability);
+        self.owed = self.owed.max(durability);
+    }
+
+    /// Notes a change that nobody waits for: it goes with what others wait for, or soon.
+    pub(crate) fn note(&mut self, change: Change) {
+        if self.health != Health::Failed {
+            self.changes.push(change);
+            self.durability = self.durability.max(Durability::Os);
+        }
+    }
+
+    /// Notes a change that is made when the batch at hand is kept, on whatever lines its parts are.
+    pub(crate) fn defer(&mut self, change: Change) {
+        if self.awaits.is_empty() {
+            self.note(change);
+        } else {
+            self.deferred.push_back((self.number, Deferred::Change(change)));
+        }
+    }
+
+    /// Has the session's image kept with the next batch after the one at hand is kept. `false`: nothing stands in the
+    /// way of doing so at once.
+    pub(crate) fn defer_image(&mut self, session: SessionKey) -> bool {
+        let waits = !self.awaits.is_empty();
+        if waits {
+            self.deferred.push_back((self.number, Deferred::Image(session)));
+        }
+        waits
+    }
+
+    /// Starts the account of one request.
+    pub(crate) fn begin(&mut self) {
+        self.owed = Durability::Memory;
+    }
+
+    /// What the answer to the request at hand has to wait for, if anything.
+    pub(crate) fn owed(&self) -> Option<Gate> {
+        (self.owed != Durability::Memory).then_some(self.gate(self.owed))
+    }
+
+    /// A gate that opens when what was noted so far survives `durability`.
+    pub(crate) const fn gate(&self, durability: Durability) -> Gate {
+        Gate {
+            number: self.number,
+            durability,
+        }
+    }
+
+    /// Notes that the outbox of a slot has a gate.
+    pub(crate) fn wait(&mut self, gate: Gate, slot: u32) {
+        let [written, synced] = &mut self.gated;
+        match gate.durability {
+            Durability::Memory => {}
+            Durability::Os => written.push_back((gate.number, slot)),
+            Durability::Disk => synced.push_back((gate.number, slot)),
+        }
+    }
+
+    /// Notes that a part of the request at hand is carried out by another line.
+    pub(crate) fn await_line(&mut self, line: u16, durability: Durability) {
+        if !self.awaits.contains(&line) {
+            self.awaits.push(line);
+        }
+        self.durability = self.durability.max(durability);
+        self.owed = self.owed.max(durability);
+    }
+
+    /// What has to travel with the messages of this turn for another line.
+    pub(crate) fn part_for(&self, line: u16) -> Option<Part> {
+        self.awaits.contains(&line).then_some(Part {
+            line: self.line,
+            number: self.number,
+        })
+    }
+
+    /// Notes that this line carries out a part of another's batch.
+    pub(crate) fn take_part(&mut self, part: Part) {
+        self.parts.push(part);
+        self.durability = self.durability.max(self.owed);
+    }
+
+    pub(crate) fn fetch(&mut self, session: SessionKey, id: SessionId, what: Wanted) {
+        self.fetches.push(Fetch { session, id, what });
+    }
+
+    /// Whether there is something for the store.
+    pub(crate) fn has_batch(&self) -> bool {
+        !(self.changes.is_empty() && self.fetches.is_empty() && self.parts.is_empty() && self.awaits.is_empty())
+    }
+
+    pub(crate) fn take_batch(&mut self) -> Option<Batch> {
+        if !self.has_batch() {
+            return None;
+        }
+        let batch = Batch {
+            line: self.line,
+            number: self.number,
+            changes: std::mem::take(&mut self.changes),
+            fetches: std::mem::take(&mut self.fetches),
+            parts: std::mem::take(&mut self.parts),
+            awaits: u16::try_from(self.awaits.len()).unwrap_or(u16::MAX),
+            durability: std::mem::take(&mut self.durability),
+            serial: self.serial << LINE_BITS | u64::from(self.line),
+        };
+        self.awaits.clear();
+        self.number += 1;
+        Some(batch)
+    }
+
+    /// How far the store has come.
+    pub(crate) const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Takes the store's word. The slots whose gates are open now are added to `opened`.
+    pub(crate) fn advance(&mut self, progress: Progress, opened: &mut Vec<u32>) {
+        self.progress = progress;
+        let reached = [progress.written, progress.synced];
+        for (gated, reached) in self.gated.iter_mut().zip(reached) {
+            while let Some((number, slot)) = gated.front().copied()
+                && number <= reached
+            {
+                gated.pop_front();
+                opened.push(slot);
+            }
+        }
+    }
+
+    /// What has waited for the store and is to be done.
+    pub(crate) fn pop_deferred(&mut self) -> Option<Deferred> {
+        let (number, _) = self.deferred.front()?;
+        if *number > self.progress.written {
+            return None;
+        }
+        self.deferred.pop_front().map(|(_, deferred)| deferred)
+    }
+}
+
+impl Message {
+    /// The number of its body in the store, if several queues share it.
+    pub(crate) fn body(&self, shared: bool) -> Option<MessageId> {
+        shared.then_some(MessageId(self.id))
+    }
+}

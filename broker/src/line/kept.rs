@@ -1,0 +1,180 @@
+//! The line and its store: batches out, progress and what was read in, and the start with what was kept.
+
+use mqtt_codec::{DisconnectReason, TopicFilter};
+
+use super::will::Testator;
+use super::{ConnectionKey, Line};
+use crate::durable::{Batch, Change, Deferred, Durability, Fetched, Health, Part, Progress, SessionImage, WillImage};
+use crate::effect::{Cause, Effect};
+use crate::exchange::Refusal;
+use crate::key::SessionKey;
+use crate::message::Millis;
+use crate::router::SubscriptionOptions;
+use crate::routing::{RouteChange, RouteRequest};
+use crate::session::{NEVER_SECS, Queue};
+use crate::timers::Timer;
+
+impl Line {
+    /// What this turn has for the store. To be called after [`Line::part_for`] was asked for every line.
+    pub fn take_batch(&mut self) -> Option<Batch> {
+        self.turn.keeper.take_batch()
+    }
+
+    /// What has to travel with this turn's messages for another line, to be given to its [`Line::deliver`].
+    #[must_use]
+    pub fn part_for(&self, line: u16) -> Option<Part> {
+        self.turn.keeper.part_for(line)
+    }
+
+    /// The store has come this far.
+    pub fn kept(&mut self, progress: Progress, now: Millis) {
+        self.turn.now = now;
+        let mut opened = Vec::new();
+        self.turn.keeper.advance(progress, &mut opened);
+        for slot in opened {
+            if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut())
+                && let Some(link) = &mut session.link
+                && !link.dirty
+            {
+                link.dirty = true;
+                self.turn.dirty.push(slot);
+            }
+        }
+        while let Some(deferred) = self.turn.keeper.pop_deferred() {
+            match deferred {
+                Deferred::Change(change) => self.turn.keeper.note(change),
+                Deferred::Image(key) => self.keep_image(key),
+            }
+        }
+    }
+
+    /// Has the store keep a session as it is at this moment.
+    fn keep_image(&mut self, key: SessionKey) {
+        if let Some(session) = self.slots.get(key.slot() as usize).and_then(|slot| slot.session.as_deref())
+            && session.key == key
+        {
+            session.keep_image(&mut self.turn);
+        }
+    }
+
+    /// The same once all lines have kept what this turn has for their sessions: a will is not forgotten before those
+    /// who wait for it have it.
+    pub(super) fn keep_image_later(&mut self, key: SessionKey) {
+        if !self.turn.keeper.defer_image(key) {
+            self.keep_image(key);
+        }
+    }
+
+    /// The store has read what it was asked for.
+    pub fn fetched(&mut self, fetched: Fetched, now: Millis) {
+        self.turn.now = now;
+        let Some(session) = self
+            .slots
+            .get_mut(fetched.session.slot() as usize)
+            .and_then(|slot| slot.session.as_deref_mut())
+        else {
+            return;
+        };
+        if session.key == fetched.session && session.id == Some(fetched.id) {
+            session.take_found(fetched.found, &mut self.turn);
+        }
+        self.settle();
+    }
+
+    /// The store's room or health has changed. After a failure nothing is promised any more: clients whose sessions are
+    /// kept, and clients who wait for an answer, are sent away and find the broker without its promises when they
+    /// return.
+    pub fn store_is(&mut self, health: Health, now: Millis) {
+        self.turn.now = now;
+        if self.turn.keeper.health == Health::Failed {
+            return;
+        }
+        self.turn.keeper.health = health;
+        if health != Health::Failed {
+            return;
+        }
+        for slot in 0..self.slots.len() {
+            let Some(session) = self.slots.get(slot).and_then(|slot| slot.session.as_deref()) else {
+                continue;
+            };
+            let Some(link) = &session.link else { continue };
+            if session.id.is_some() || link.out.is_gated() {
+                let connection = ConnectionKey {
+                    slot: session.key.slot(),
+                    epoch: link.epoch,
+                };
+                let cause = Cause::Refused(Refusal::ServerUnavailable);
+                self.close_with(connection, DisconnectReason::ServerBusy, cause);
+            }
+        }
+        self.settle();
+    }
+
+    /// Takes a session from the store, as if its client had left at this moment unless it had before. Its
+    /// conversations and its queue stay where they are until they are needed.
+    pub fn restore(
+        &mut self,
+        image: SessionImage,
+        subscriptions: Vec<(TopicFilter, SubscriptionOptions)>,
+        now: Millis,
+    ) -> Option<SessionKey> {
+        self.turn.now = now;
+        if let Some(slot) = self.directory.find(&image.client_id, &self.slots) {
+            // The broker ended between the end of one and the beginning of the other: the later one counts.
+            let known = self.session_at(slot).and_then(|session| session.id);
+            if known > Some(image.id) {
+                self.turn.keeper.note(Change::EndSession(image.id));
+                return None;
+            }
+            self.end_session(slot);
+        }
+        let slot = self.create_session(image.client_id);
+        let expiry_max = self.turn.limits.expiry_secs_max;
+        let turn = &mut self.turn;
+        let session = self.slots.get_mut(slot as usize)?.session.as_deref_mut()?;
+        session.id = Some(image.id);
+        session.username = image.username;
+        session.expiry_secs = image.expiry_secs.min(expiry_max);
+        session.left_at = image.left_at.unwrap_or(now).min(now);
+        session.will = image.will;
+        session.asleep = true;
+        session.queue = Queue::kept();
+        turn.presence.set_kept(session.key, true);
+        if session.expiry_secs != NEVER_SECS {
+            turn.timers.set(session.expires_at(), session.key, Timer::SessionExpiry);
+        }
+        if session.will.is_some() {
+            turn.timers.set(session.will_due_at(), session.key, Timer::Will);
+        }
+        if image.left_at.is_none() {
+            session.keep_image(turn);
+        }
+        if !subscriptions.is_empty() {
+            session.routed = true;
+            turn.effects.push(Effect::Route(RouteRequest {
+                session: session.key,
+                change: RouteChange::Restore(subscriptions),
+            }));
+        }
+        Some(session.key)
+    }
+
+    /// Publishes the will of a client that was connected when the broker ended, and whose session is not kept.
+    pub fn execute_will(&mut self, image: WillImage, now: Millis) {
+        self.turn.now = now;
+        let testator = Testator::of_image(&image, SessionKey::new(self.index, u32::MAX, 0));
+        self.publish_will(&image.will, &testator);
+        self.turn.keeper.defer(Change::NoWill(image.id));
+        self.settle();
+    }
+
+    /// Refuses what the store would have to keep and cannot.
+    pub(super) fn check_store(&self, durability: Durability) -> Result<(), Refusal> {
+        match self.turn.keeper.health {
+            Health::Well => Ok(()),
+            Health::Full if durability == Durability::Memory => Ok(()),
+            Health::Full => Err(Refusal::QuotaExceeded),
+            Health::Failed => Err(Refusal::ServerUnavailable),
+        }
+    }
+}
