@@ -41,6 +41,28 @@ pub struct Place(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
 
+/// What the store has of one delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Its place in the queue.
+    pub place: Place,
+    /// How far it has come.
+    pub stage: Stage,
+    /// The body that it shares with other queues.
+    pub body: Option<MessageId>,
+}
+
+/// How far a delivery has come, as the store knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// [`Change::Queue`] is all that was said of it.
+    Queued,
+    /// [`Change::Sent`] was said after that.
+    Sent,
+    /// [`Change::Released`] was said.
+    Released,
+}
+
 /// A session as the store keeps it, apart from its subscriptions and messages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionImage {
@@ -107,10 +129,10 @@ pub enum Change {
     Queue(SessionId, Entry),
     /// A queued message was sent.
     Sent(SessionId, Place, PacketId),
-    /// PUBREC has come: only the packet id is still needed. The body that it shared is let go.
-    Released(SessionId, Place, PacketId, Option<MessageId>),
+    /// PUBREC has come: only the packet id is still needed.
+    Released(SessionId, Holding, PacketId),
     /// The conversation is over, or the message was dropped.
-    Done(SessionId, Place, Option<MessageId>),
+    Done(SessionId, Holding),
     /// A QoS 2 message of this client's awaits its PUBREL.
     Received(SessionId, PacketId),
     /// PUBREL has come.

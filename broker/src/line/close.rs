@@ -10,7 +10,7 @@ use crate::effect::{Cause, Closing, ClosingRecord, Effect};
 use crate::exchange::Refusal;
 use crate::message::Millis;
 use crate::routing::{RouteChange, RouteRequest};
-use crate::session::{Link, NEVER_SECS, Session};
+use crate::session::{Delivery, Link, NEVER_SECS, Session};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
@@ -187,13 +187,13 @@ impl Line {
             if let Some(over) = session.inflight.abandon(id) {
                 self.turn.counters.inflight -= 1;
                 self.turn.end(over.exchange.cancel());
-                moved.push((over.place, over.body));
+                moved.extend(over.holding);
             }
         }
-        moved.extend(given.iter().map(|delivery| (delivery.place, delivery.body())));
+        moved.extend(given.iter().filter_map(Delivery::holding));
         if let Some(id) = session.id {
-            let places = moved.into_iter().filter_map(|(place, body)| Some((place?, body)));
-            places.for_each(|(place, body)| self.turn.keeper.defer(Change::Done(id, place, body)));
+            let over = moved.into_iter().map(|holding| Change::Done(id, holding));
+            over.for_each(|change| self.turn.keeper.defer(change));
         }
         self.turn.counters.queued = self.turn.counters.queued.saturating_sub(given.len() as u64);
         session.queue.put_back(kept);
@@ -258,7 +258,7 @@ impl Line {
 }
 
 /// A delivery on its way to another member, with the end of its exchange if it had been sent.
-type Moved = (crate::session::Delivery, Option<crate::exchange::Ended>);
+type Moved = (Delivery, Option<crate::exchange::Ended>);
 
 impl Session {
     /// Takes back the timers of a client that is away: flapping clients must not pile them up.

@@ -121,6 +121,7 @@ impl Line {
             via: Some(Arc::clone(key)),
             place: None,
             shared: parcel.shared,
+            told: false,
         };
         let refused = [refused, &[member.session]].concat();
         if !self.share_again(&delivery, Among::All, refused) {

@@ -106,6 +106,7 @@ impl Feed {
                 via: None,
                 place: None,
                 shared: false,
+                told: false,
                 message,
             }),
             None if self.walked => Fed::End,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mqtt_codec::{PacketId, QoS};
 
-use crate::durable::{MessageId, OpenDelivery, Place};
+use crate::durable::{Holding, OpenDelivery, Place, Stage};
 use crate::exchange::{DeliverEvent, DeliverStep, Exchange, phase};
 use crate::limits::{FIRST_PACKET_ID, PACKET_IDS, next_packet_id};
 use crate::message::Message;
@@ -28,12 +28,18 @@ pub struct Delivery {
     pub place: Option<Place>,
     /// The store keeps the body of its message once for several queues.
     pub shared: bool,
+    /// The store was told apart that it was sent.
+    pub told: bool,
 }
 
 impl Delivery {
-    /// The body that it shares with other queues in the store.
-    pub(crate) fn body(&self) -> Option<MessageId> {
-        self.message.body(self.shared)
+    /// What the store has of it.
+    pub(crate) fn holding(&self) -> Option<Holding> {
+        Some(Holding {
+            place: self.place?,
+            stage: if self.told { Stage::Sent } else { Stage::Queued },
+            body: self.message.body(self.shared),
+        })
     }
 }
 
@@ -67,10 +73,21 @@ pub(crate) enum Acknowledged {
 #[derive(Debug)]
 pub(crate) struct Over {
     pub(crate) exchange: Exchange<phase::Running>,
-    /// Its place in the store.
-    pub(crate) place: Option<Place>,
-    /// The body that it still shared there.
-    pub(crate) body: Option<MessageId>,
+    /// What the store has of it.
+    pub(crate) holding: Option<Holding>,
+}
+
+impl Entry {
+    fn holding(&self) -> Option<Holding> {
+        match &self.delivery {
+            Some(delivery) => delivery.holding(),
+            None => Some(Holding {
+                place: self.place?,
+                stage: Stage::Released,
+                body: None,
+            }),
+        }
+    }
 }
 
 /// What has to be sent again on a new connection.
@@ -188,9 +205,8 @@ impl Inflight {
         self.open -= 1;
         self.drop_ended();
         Some(Over {
+            holding: entry.holding(),
             exchange: entry.exchange,
-            body: entry.delivery.as_ref().and_then(Delivery::body),
-            place: entry.place,
         })
     }
 

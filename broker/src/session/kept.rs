@@ -92,6 +92,7 @@ impl Session {
                     QoS::ExactlyOnce => turn.keeper.sessions(),
                     QoS::AtMostOnce | QoS::AtLeastOnce => Durability::Os,
                 };
+                delivery.told = true;
                 turn.keeper.keep(Change::Sent(id, place, packet_id), durability);
                 durability
             }
@@ -120,14 +121,14 @@ impl Session {
 
     /// Has the store forget a delivery that is over before it was sent.
     pub(crate) fn forget(&self, delivery: &Delivery, turn: &mut Turn) {
-        if let (Some(id), Some(place)) = (self.id, delivery.place) {
-            turn.keeper.note(Change::Done(id, place, delivery.body()));
+        if let (Some(id), Some(holding)) = (self.id, delivery.holding()) {
+            turn.keeper.note(Change::Done(id, holding));
         }
     }
 
     pub(super) fn forget_over(&self, over: &Over, turn: &mut Turn) {
-        if let (Some(id), Some(place)) = (self.id, over.place) {
-            turn.keeper.note(Change::Done(id, place, over.body));
+        if let (Some(id), Some(holding)) = (self.id, over.holding) {
+            turn.keeper.note(Change::Done(id, holding));
         }
     }
 
@@ -142,9 +143,9 @@ impl Session {
 
     /// PUBREC has come. The PUBREL waits until the store knows, or the message could be sent once more.
     pub(super) fn keep_released(&mut self, delivery: &Delivery, packet_id: PacketId, turn: &mut Turn) {
-        if let (Some(id), Some(place)) = (self.id, delivery.place) {
+        if let (Some(id), Some(holding)) = (self.id, delivery.holding()) {
             let durability = turn.keeper.sessions();
-            let change = Change::Released(id, place, packet_id, delivery.body());
+            let change = Change::Released(id, holding, packet_id);
             turn.keeper.keep(change, durability);
             let gate = turn.keeper.gate(durability);
             self.wait_for(gate, turn);

@@ -65,6 +65,7 @@ impl Session {
                 via: via.cloned(),
                 place: None,
                 shared: parcel.shared,
+                told: false,
             };
             self.offer_acknowledged(parcel, delivery, turn)
         };

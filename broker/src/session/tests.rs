@@ -28,6 +28,7 @@ fn delivery(qos: QoS, payload: &'static str, expires_at: Option<Millis>) -> Deli
         via: None,
         place: None,
         shared: false,
+        told: false,
     }
 }
 
