@@ -189,7 +189,9 @@ fn print_conf_shows_each_value_with_its_origin() {
 fn a_port_in_use_is_named_and_69() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let output = run(&format!("serve --set log.level=off --bind {address}"));
+    let output = run(&format!(
+        "serve --set log.level=off --set storage.engine=memory --bind {address}"
+    ));
     assert_eq!(code(&output), 69);
     assert_eq!(
         stderr(&output),

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rule::{ADDRESS, LOG_LEVEL, PATH, TOPIC_START};
-use crate::table::Allowed::{List, OneOf, Range, Text};
-use crate::table::{Section, Setting, choice, section};
+use crate::rule::{ADDRESS, LOG_LEVEL, PATH, TOPIC_FILTER, TOPIC_START};
+use crate::table::Allowed::{self, List, OneOf, Range, Text};
+use crate::table::{Section, Setting, Tables, choice, element, section};
 
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
@@ -55,6 +55,8 @@ section! {
         expiry_max_secs: u32 = 604_800, Range(0..=4_294_967_295), "seconds";
         /// Messages waiting for one client.
         queue_messages_max: usize = 10_000, Range(1..=10_000_000), "messages";
+        /// Messages waiting for one client that are held in memory; the others are read from the store as room is made.
+        queue_memory_messages: usize = 1000, Range(16..=10_000_000), "messages";
         /// Bytes of messages waiting for one client.
         queue_bytes_max: usize = 16_777_216, Range(KIB..=64 * GIB), "bytes";
         /// What happens to a QoS 1 or 2 message when a receiver's queue is full.
@@ -139,22 +141,74 @@ choice! {
 }
 
 section! {
-    /// What outlives the process, and where.
+    /// What outlives the process, where, and how surely.
     "storage" Storage {
-        /// Where sessions and messages are kept; "memory" loses them when the process ends.
-        engine: Engine = Engine::Memory, OneOf(Engine::WORDS);
-        /// Directory of the engine's files; empty for an engine without any.
-        data_dir: PathBuf = PathBuf::new(), Text(PATH);
+        /// What keeps sessions and messages on disk; "memory" loses them when the process ends.
+        engine: Engine = Engine::Fjall, OneOf(Engine::WORDS);
+        /// Directory of the store, made if it is missing. A relative path starts at the working directory.
+        directory: PathBuf = PathBuf::from("strowger-data"), Text(PATH);
+        /// What an acknowledged message survives: "disk" a power cut, "os" the end of the process, "memory" neither.
+        /// With the engine "memory" it is "memory".
+        durability: Durability = Durability::Disk, OneOf(Durability::WORDS);
+        /// Durability of some topics in place of storage.durability; the first topic filter that matches decides.
+        overrides as "override": Vec<Override> = Vec::new(), Allowed::Tables(OVERRIDES);
+        /// Longest wait of a busy store's commit for further changes; a store with nothing else to do does not wait.
+        commit_wait_max_ms: u64 = 2, Range(0..=100), "milliseconds";
+        /// Bytes of changes that are committed together; a larger change is committed by itself.
+        commit_bytes_max: usize = 8_388_608, Range(64 * KIB..=GIB), "bytes";
+        /// Size of one file of the journal.
+        journal_segment_bytes: u64 = 8_388_608, Range(MIB..=GIB), "bytes";
+        /// Journal, also held in memory, that is kept before it is settled into the engine; two segments at least.
+        journal_bytes_max: u64 = 33_554_432, Range(2 * MIB..=64 * GIB), "bytes";
+        /// Memory that the engine may use to keep what it has read.
+        cache_bytes: u64 = 16_777_216, Range(MIB..=64 * GIB), "bytes";
+        /// Free space on the medium below which messages that would have to be stored are refused.
+        free_bytes_min: u64 = 16_777_216, Range(0..=1024 * GIB), "bytes";
+        /// Bytes of changes that may wait for the store before their publishers are read more slowly.
+        backlog_bytes_max: usize = 67_108_864, Range(MIB..=64 * GIB), "bytes";
     }
 }
 
 choice! {
-    /// Where sessions and messages are kept.
+    /// What keeps sessions and messages behind the journal.
     Engine {
-        /// In memory only.
+        /// A log-structured merge tree.
+        Fjall = "fjall",
+        /// A lock-free tree, with more work for the processor and the disk.
+        Sled = "sled",
+        /// Memory only, without files.
         Memory = "memory",
     }
 }
+
+choice! {
+    /// What an acknowledged message survives.
+    Durability {
+        /// A power cut: it is on the medium before the acknowledgement leaves.
+        Disk = "disk",
+        /// The end of the process: it is with the kernel before the acknowledgement leaves.
+        Os = "os",
+        /// Neither: it is not written.
+        Memory = "memory",
+    }
+}
+
+element! {
+    /// The durability of some topics.
+    "storage.override" Override {
+        /// Topic filter of the messages.
+        filter: String, Text(TOPIC_FILTER);
+        /// What they survive once they are acknowledged.
+        durability: Durability, OneOf(Durability::WORDS);
+    }
+}
+
+/// Each is tried for each topic until one matches, so that their number is bounded.
+const OVERRIDES: Tables = Tables {
+    keys: Override::KEYS,
+    tables_max: 256,
+    example: r#"[{ filter = "telemetry/#", durability = "memory" }]"#,
+};
 
 /// All settings of the broker. `Configuration::default()` is what an empty file gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -172,7 +226,7 @@ pub struct Configuration {
     pub broker: Broker,
     /// The log.
     pub log: Log,
-    /// What outlives the process, and where.
+    /// What outlives the process, where, and how surely.
     pub storage: Storage,
 }
 

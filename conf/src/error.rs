@@ -56,12 +56,53 @@ pub enum Error {
         /// What is allowed, in words.
         allowed: String,
     },
+    /// A table of a list lacks a key.
+    #[error("{origin}: `{table}` without `{key}`; allowed: {allowed}")]
+    MissingKey {
+        /// Where the table stands.
+        origin: Origin,
+        /// The list that the table is in.
+        table: String,
+        /// The key that is missing.
+        key: &'static str,
+        /// What is allowed for it, in words.
+        allowed: String,
+    },
+    /// Two settings exclude each other.
+    #[error(transparent)]
+    Contradiction(Box<Contradiction>),
     /// A `--set` without an equals sign.
     #[error("flag --set: `{0}` has no `=`; write --set section.key=value")]
     NotAPair(String),
     /// A fault of this crate: the typed struct does not take what the table allows.
     #[error("the settings do not fit their table: {0}; this is a fault in Strowger, please report it")]
     Inconsistent(String),
+}
+
+/// Two settings that exclude each other. Values are as the file writes them, origins in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: `{key}` cannot be {value} while `{other_key}` is {other_value} ({other_origin}); {remedy}")]
+pub struct Contradiction {
+    /// Where the value stands.
+    pub origin: String,
+    /// The setting.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Where the other value stands.
+    pub other_origin: String,
+    /// The other setting.
+    pub other_key: &'static str,
+    /// Its value.
+    pub other_value: String,
+    /// Why that cannot be, and what to do.
+    pub remedy: &'static str,
+}
+
+impl From<Contradiction> for Error {
+    fn from(contradiction: Contradiction) -> Self {
+        Self::Contradiction(Box::new(contradiction))
+    }
 }
 
 /// The error without the number that means something to programmers only.

@@ -6,9 +6,12 @@ use std::path::Path;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
+use crate::configuration::settings;
 use crate::error::Error;
 use crate::layers::Entry;
+use crate::nearest::nearest;
 use crate::origin::Origin;
+use crate::table::Setting;
 
 /// Reads the file's entries.
 pub(crate) fn read(file: &Path) -> Result<Vec<Entry>, Error> {
@@ -29,28 +32,31 @@ pub(crate) fn parse(text: &str, file: &Path) -> Result<Vec<Entry>, Error> {
     let mut leaves = Vec::new();
     collect("", table.get_ref(), &mut leaves);
     leaves.sort_by_key(|leaf| leaf.offset);
+    let origin = |offset: usize| Origin::File {
+        file: file.to_owned(),
+        line: line_of(text, offset),
+    };
     leaves
         .into_iter()
         .map(|leaf| {
-            let origin = Origin::File {
-                file: file.to_owned(),
-                line: line_of(text, leaf.offset),
-            };
-            Entry::new(&leaf.name, origin, |_| leaf.value)
+            if let Some(setting) = list_of_tables(&leaf.name) {
+                check_tables(setting, leaf.value, &origin)?;
+            }
+            Entry::new(&leaf.name, origin(leaf.offset), |_| plain(leaf.value))
         })
         .collect()
 }
 
 /// A key that holds no further keys.
-struct Leaf {
+struct Leaf<'a> {
     /// All keys from the top, joined by dots.
     name: String,
-    value: Value,
+    value: &'a DeValue<'a>,
     /// Where the key starts, in bytes from the start of the file.
     offset: usize,
 }
 
-fn collect(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
+fn collect<'a>(prefix: &str, table: &'a DeTable<'a>, leaves: &mut Vec<Leaf<'a>>) {
     for (key, value) in table {
         let name = if prefix.is_empty() {
             key.get_ref().to_string()
@@ -58,16 +64,83 @@ fn collect(prefix: &str, table: &DeTable<'_>, leaves: &mut Vec<Leaf>) {
             format!("{prefix}.{}", key.get_ref())
         };
         let offset = key.span().start;
+        let value = value.get_ref();
         // An empty section that exists says nothing; one that does not exist is a mistake.
-        match value.get_ref().as_table() {
-            Some(inner) if !inner.is_empty() || is_section(&name) => collect(&name, inner, leaves),
-            _ => leaves.push(Leaf {
-                name,
-                value: plain(value.get_ref()),
-                offset,
-            }),
+        match value.as_table() {
+            Some(inner) if is_section(&name) || !inner.is_empty() && list_of_tables(&name).is_none() => {
+                collect(&name, inner, leaves);
+            }
+            _ => leaves.push(Leaf { name, value, offset }),
         }
     }
+}
+
+/// The setting of this name, if it is a list of tables.
+fn list_of_tables(name: &str) -> Option<&'static Setting> {
+    settings().find(|setting| setting.name() == name && setting.tables().is_some())
+}
+
+/// Finds the first mistake within a list of tables, so that it is told with its own line. What is no such list is left
+/// to [`Entry::new`].
+fn check_tables(setting: &Setting, list: &DeValue<'_>, origin: &impl Fn(usize) -> Origin) -> Result<(), Error> {
+    let (Some(tables), Some(items)) = (setting.tables(), list.as_array()) else {
+        return Ok(());
+    };
+    if let Some(first_too_many) = items.get(tables.tables_max) {
+        return Err(Error::NotAllowed {
+            origin: origin(first_too_many.span().start),
+            key: setting.name(),
+            value: format!("{} tables", items.len()),
+            allowed: setting.allowed(),
+        });
+    }
+    for item in items {
+        if let Some(table) = item.get_ref().as_table() {
+            check_table(setting, tables.keys, table, origin)?;
+            let missing = tables.keys.iter().find(|key| !table.contains_key(key.key));
+            if let Some(key) = missing {
+                return Err(Error::MissingKey {
+                    origin: origin(item.span().start),
+                    table: setting.name(),
+                    key: key.key,
+                    allowed: key.allowed(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks the keys that one table of a list has.
+fn check_table(
+    list: &Setting,
+    keys: &'static [Setting],
+    table: &DeTable<'_>,
+    origin: &impl Fn(usize) -> Origin,
+) -> Result<(), Error> {
+    for (written, value) in table {
+        let origin = origin(written.span().start);
+        let name = format!("{}.{}", list.name(), written.get_ref());
+        let Some(key) = keys.iter().find(|key| key.key == written.get_ref()) else {
+            let absent = || keys.iter().find(|key| !table.contains_key(key.key)).map(Setting::name);
+            let nearest = nearest(&name, keys.iter().map(Setting::name)).or_else(absent);
+            return Err(Error::UnknownKey {
+                origin,
+                key: name,
+                nearest,
+            });
+        };
+        let value = plain(value.get_ref());
+        if key.check(value.clone()).is_none() {
+            return Err(Error::NotAllowed {
+                origin,
+                key: name,
+                value: value.to_string(),
+                allowed: key.allowed(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn is_section(name: &str) -> bool {

@@ -25,7 +25,7 @@ impl Flag {
                 Entry::new(key.trim(), Origin::Flag("--set"), |setting| setting.read(value.trim()))
             }
             Self::Bind(addresses) => Entry::new("listener.bind", Origin::Flag("--bind"), |_| addresses.into()),
-            Self::DataDir(path) => Entry::new("storage.data_dir", Origin::Flag("--data-dir"), |_| path.into()),
+            Self::DataDir(path) => Entry::new("storage.directory", Origin::Flag("--data-dir"), |_| path.into()),
         }
     }
 }

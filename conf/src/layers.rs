@@ -13,7 +13,7 @@ use crate::loaded::Loaded;
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::table::Setting;
-use crate::{environment, file};
+use crate::{consistency, environment, file};
 
 /// The sources of a configuration, to be read by [`Layers::load`].
 ///
@@ -61,7 +61,7 @@ impl Layers {
         self
     }
 
-    /// Applies the `--data-dir` flag.
+    /// Applies the `--data-dir` flag, which is `storage.directory`.
     pub fn data_dir(mut self, path: impl Into<String>) -> Self {
         self.flags.push(Flag::DataDir(path.into()));
         self
@@ -72,7 +72,7 @@ impl Layers {
     /// # Errors
     ///
     /// The first thing that is wrong, layer by layer from below and line by line, also where a later layer would have
-    /// replaced the wrong value.
+    /// replaced the wrong value; then what two settings make of each other.
     pub fn load(self) -> Result<Loaded, Error> {
         let defaults = defaults()?;
         let file = self.file.map_or(Ok(Vec::new()), |file| file::read(&file))?;
@@ -86,7 +86,7 @@ impl Layers {
         let merged = builder.build().map_err(inconsistent)?;
         let origins = origins(&merged)?;
         let configuration = merged.try_deserialize().map_err(inconsistent)?;
-        Ok(Loaded { configuration, origins })
+        consistency::settle(Loaded { configuration, origins })
     }
 }
 
@@ -144,7 +144,7 @@ impl Source for Layer {
     }
 }
 
-/// A checked value is a number, a text or a list of texts.
+/// A checked value is a number, a text or a list of texts or of tables.
 fn kind(value: &Value) -> ValueKind {
     match value {
         Value::Integer(number) => ValueKind::I64(*number),
@@ -152,7 +152,11 @@ fn kind(value: &Value) -> ValueKind {
         Value::Array(items) => ValueKind::Array(items.iter().map(|item| config::Value::from(kind(item))).collect()),
         Value::Float(number) => ValueKind::Float(*number),
         Value::Boolean(truth) => ValueKind::Boolean(*truth),
-        Value::Datetime(_) | Value::Table(_) => ValueKind::String(value.to_string()),
+        Value::Table(table) => {
+            let entries = table.iter();
+            ValueKind::Table(entries.map(|(key, value)| (key.clone(), kind(value).into())).collect())
+        }
+        Value::Datetime(_) => ValueKind::String(value.to_string()),
     }
 }
 

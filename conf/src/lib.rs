@@ -8,6 +8,7 @@
 //! A key or value that is not in the table is refused with its origin and a remedy; nothing is skipped in silence.
 
 mod configuration;
+mod consistency;
 mod environment;
 mod error;
 mod file;
@@ -21,8 +22,8 @@ mod rule;
 mod table;
 
 pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Session, Storage};
-pub use configuration::{Engine, LogFormat, QueueFull};
-pub use error::Error;
+pub use configuration::{Durability, Engine, LogFormat, Override, QueueFull};
+pub use error::{Contradiction, Error};
 pub use layers::Layers;
 pub use loaded::Loaded;
 pub use origin::Origin;

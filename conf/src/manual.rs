@@ -7,7 +7,7 @@ use toml::Value;
 use crate::configuration::{Configuration, SECTIONS};
 use crate::error::Error;
 use crate::loaded::Loaded;
-use crate::table::{Setting, one_line};
+use crate::table::{Setting, Tables, one_line};
 
 /// Width at which the commented file breaks its comments.
 const WIDTH: usize = 100;
@@ -37,6 +37,13 @@ pub fn sample() -> Result<String, Error> {
             text.push('\n');
             push(&mut text, &setting.meaning());
             push(&mut text, &format!("Allowed: {}.", setting.allowed()));
+            if let Some(tables) = setting.tables() {
+                for key in tables.keys {
+                    let (name, meaning, allowed) = (key.key, key.meaning(), key.allowed());
+                    push(&mut text, &format!("{name}: {meaning} Allowed: {allowed}."));
+                }
+                push(&mut text, &format!("For example: {} = {}", setting.key, tables.example));
+            }
             let _ = writeln!(text, "#{} = {}", setting.key, default_of(&defaults, setting)?);
         }
     }
@@ -56,7 +63,7 @@ pub fn reference() -> Result<String, Error> {
          renews it.\n\n\
          A value is taken from the last of these that gives it: the default, the file (`strowger serve --conf FILE`), \
          the environment variable, `--set section.key=value`, a flag of its own (`--bind`, `--data-dir`). In a \
-         variable or a flag, a list is written with commas. Unknown keys and values out of range are refused. \
+         variable or a flag, a list is written with commas; a list of tables can stand in the file only. Unknown keys and values out of range are refused. \
          `strowger serve --print-conf` shows each value with its origin, and `strowger check FILE` tells whether a \
          file is good.\n",
     );
@@ -69,16 +76,43 @@ pub fn reference() -> Result<String, Error> {
             let unit = if setting.unit.is_empty() { "–" } else { setting.unit };
             let _ = writeln!(
                 text,
-                "| `{}` | `{}` | {} | {unit} | `{}` | {} |",
+                "| `{}` | `{}` | {} | {unit} | {} | {} |",
                 setting.name(),
                 default_of(&defaults, setting)?,
                 setting.allowed,
-                setting.variable(),
+                variable(setting),
                 setting.meaning(),
             );
         }
+        for setting in section.settings {
+            if let Some(tables) = setting.tables() {
+                push_tables(&mut text, setting, tables);
+            }
+        }
     }
     Ok(text)
+}
+
+/// The environment variable, for those settings that one can set.
+fn variable(setting: &Setting) -> String {
+    match setting.tables() {
+        Some(_) => "–".to_owned(),
+        None => format!("`{}`", setting.variable()),
+    }
+}
+
+/// Appends what the tables of a list hold, and how the file writes them.
+fn push_tables(text: &mut String, list: &Setting, tables: &Tables) {
+    let name = list.name();
+    let _ = write!(
+        text,
+        "\nEach `[[{name}]]` has all of these keys; in one line it is `{} = {}`.\n\n\
+         | Key | Allowed | Meaning |\n|---|---|---|\n",
+        list.key, tables.example
+    );
+    for key in tables.keys {
+        let _ = writeln!(text, "| `{}` | {} | {} |", key.name(), key.allowed, key.meaning());
+    }
 }
 
 fn default_of<'a>(defaults: &'a Value, setting: &Setting) -> Result<&'a Value, Error> {

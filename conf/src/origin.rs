@@ -19,6 +19,8 @@ pub enum Origin {
     Environment(String),
     /// A flag of the command line, by its name.
     Flag(&'static str),
+    /// The value of another setting, by its name.
+    Implied(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -28,6 +30,7 @@ impl fmt::Display for Origin {
             Self::File { file, line } => write!(f, "{}:{line}", file.display()),
             Self::Environment(variable) => write!(f, "environment {variable}"),
             Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Implied(setting) => write!(f, "because of {setting}"),
         }
     }
 }

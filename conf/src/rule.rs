@@ -20,11 +20,20 @@ pub(crate) const LOG_LEVEL: Rule = Rule {
     holds: is_log_level,
 };
 
-/// A path; empty where none is wanted.
+/// A path.
 pub(crate) const PATH: Rule = Rule {
     says: "a path",
-    holds: |text| !text.contains('\0'),
+    holds: |text| !text.is_empty() && !text.contains('\0'),
 };
+
+/// A topic filter. A shared subscription names subscribers, not topics, so that it is none.
+pub(crate) const TOPIC_FILTER: Rule = Rule {
+    says: "a topic filter such as \"plant/+/alarm\" or \"telemetry/#\", without $share",
+    holds: is_topic_filter,
+};
+
+/// The longest topic filter that the wire format can express.
+const TOPIC_FILTER_BYTES_MAX: usize = 65_535;
 
 /// The start of a topic; empty where none is wanted.
 pub(crate) const TOPIC_START: Rule = Rule {
@@ -41,6 +50,19 @@ fn is_address(text: &str) -> bool {
         None => !host.is_empty() && !host.contains([':', '[', ']', '/', ' ']),
     };
     host_holds && port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
+fn is_topic_filter(text: &str) -> bool {
+    let (levels, last) = text
+        .rsplit_once('/')
+        .map_or((None, text), |(levels, last)| (Some(levels), last));
+    let is_level = |level: &str| level == "+" || !level.contains(['+', '#']);
+    !text.is_empty()
+        && text.len() <= TOPIC_FILTER_BYTES_MAX
+        && !text.contains('\0')
+        && text.split('/').next() != Some("$share")
+        && (last == "#" || is_level(last))
+        && levels.is_none_or(|levels| levels.split('/').all(is_level))
 }
 
 fn is_log_level(text: &str) -> bool {

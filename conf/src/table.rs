@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use toml::Value;
+use toml::{Table, Value};
 
 use crate::rule::Rule;
 
@@ -39,6 +39,18 @@ pub(crate) enum Allowed {
     Text(Rule),
     /// One text or a list of at least one, each of which keeps the rule.
     List(Rule),
+    /// A list of tables with the same keys, possibly empty. Only the file can write them.
+    Tables(Tables),
+}
+
+/// What a list of tables may hold.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    /// The keys of each table, none of which may be missing.
+    pub(crate) keys: &'static [Setting],
+    pub(crate) tables_max: usize,
+    /// A list with one table, as the file writes it.
+    pub(crate) example: &'static str,
 }
 
 impl Setting {
@@ -66,7 +78,7 @@ impl Setting {
                 Ok(number) => Value::Integer(number),
                 Err(_) => Value::String(text.to_owned()),
             },
-            Allowed::OneOf(_) | Allowed::Text(_) => Value::String(text.to_owned()),
+            Allowed::OneOf(_) | Allowed::Text(_) | Allowed::Tables(_) => Value::String(text.to_owned()),
             Allowed::List(_) => Value::Array(
                 text.split(',')
                     .map(|item| Value::String(item.trim().to_owned()))
@@ -88,8 +100,24 @@ impl Setting {
             Allowed::List(rule) => value.as_array().is_some_and(|items| {
                 !items.is_empty() && items.iter().all(|item| item.as_str().is_some_and(rule.holds))
             }),
+            Allowed::Tables(tables) => value.as_array().is_some_and(|items| tables.hold(items)),
         };
         holds.then_some(value)
+    }
+
+    /// What its tables may hold, if it is a list of tables.
+    pub(crate) fn tables(&self) -> Option<&Tables> {
+        match &self.allowed {
+            Allowed::Tables(tables) => Some(tables),
+            Allowed::Range(_) | Allowed::OneOf(_) | Allowed::Text(_) | Allowed::List(_) => None,
+        }
+    }
+
+    /// Whether `table` has this key with a value that is allowed.
+    fn is_in(&self, table: &Table) -> bool {
+        table
+            .get(self.key)
+            .is_some_and(|value| self.check(value.clone()).is_some())
     }
 
     /// The allowed values in words, with the unit.
@@ -97,8 +125,19 @@ impl Setting {
         match (&self.allowed, self.unit) {
             (Allowed::Range(_), "") => self.allowed.to_string(),
             (Allowed::Range(_), unit) => format!("{} {unit}", self.allowed),
+            (Allowed::Tables(_), _) => format!("[[{}]] {}", self.name(), self.allowed),
             (Allowed::OneOf(_) | Allowed::Text(_) | Allowed::List(_), _) => self.allowed.to_string(),
         }
+    }
+}
+
+impl Tables {
+    fn hold(&self, items: &[Value]) -> bool {
+        items.len() <= self.tables_max
+            && items.iter().all(|item| {
+                item.as_table()
+                    .is_some_and(|table| table.len() == self.keys.len() && self.keys.iter().all(|key| key.is_in(table)))
+            })
     }
 }
 
@@ -115,6 +154,11 @@ impl fmt::Display for Allowed {
             }
             Self::Text(rule) => f.write_str(rule.says),
             Self::List(rule) => write!(f, "{}, or a list of at least one", rule.says),
+            Self::Tables(tables) => {
+                let keys: Vec<_> = tables.keys.iter().map(|key| key.key).collect();
+                let keys = keys.join(" and ");
+                write!(f, "tables with {keys} in the file, at most {}", tables.tables_max)
+            }
         }
     }
 }
@@ -126,19 +170,19 @@ pub(crate) fn one_line(about: &[&str]) -> String {
 
 /// Defines a section: its struct, its defaults and its rows of the table, from one text.
 ///
-/// A row reads `key: type = default, allowed values, "unit";`.
+/// A row reads `key: type = default, allowed values, "unit";`, or `field as "key": …` for a key that is no name in Rust.
 macro_rules! section {
     (
         $(#[doc = $about:literal])*
         $name:literal $section:ident {
-            $( $(#[doc = $doc:literal])* $key:ident: $type:ty = $default:expr, $allowed:expr $(, $unit:literal)?; )*
+            $( $(#[doc = $doc:literal])* $key:ident $(as $written:literal)?: $type:ty = $default:expr, $allowed:expr $(, $unit:literal)?; )*
         }
     ) => {
         $(#[doc = $about])*
         #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
         #[serde(deny_unknown_fields)]
         pub struct $section {
-            $( $(#[doc = $doc])* pub $key: $type, )*
+            $( $(#[doc = $doc])* $(#[serde(rename = $written)])? pub $key: $type, )*
         }
 
         impl Default for $section {
@@ -154,13 +198,54 @@ macro_rules! section {
                 settings: &[$(
                     crate::table::Setting {
                         section: $name,
-                        key: stringify!($key),
+                        key: crate::table::written!($key $($written)?),
                         about: &[$($doc),*],
                         unit: concat!($($unit)?),
                         allowed: $allowed,
                     },
                 )*],
             };
+        }
+    };
+}
+
+/// The key as the file writes it.
+macro_rules! written {
+    ($key:ident) => {
+        stringify!($key)
+    };
+    ($key:ident $written:literal) => {
+        $written
+    };
+}
+
+/// Defines the tables of a list: their struct and their keys, each of which must be given.
+///
+/// A row reads `key: type, allowed values;`. The name is that of the list, `section.key`.
+macro_rules! element {
+    (
+        $(#[doc = $about:literal])*
+        $name:literal $element:ident {
+            $( $(#[doc = $doc:literal])* $key:ident: $type:ty, $allowed:expr; )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $element {
+            $( $(#[doc = $doc])* pub $key: $type, )*
+        }
+
+        impl $element {
+            const KEYS: &[crate::table::Setting] = &[$(
+                crate::table::Setting {
+                    section: $name,
+                    key: stringify!($key),
+                    about: &[$($doc),*],
+                    unit: "",
+                    allowed: $allowed,
+                },
+            )*];
         }
     };
 }
@@ -180,10 +265,17 @@ macro_rules! choice {
         impl $choice {
             const WORDS: &[&str] = &[$($word),*];
         }
+
+        /// As the file writes it.
+        impl std::fmt::Display for $choice {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self { $( Self::$variant => concat!("\"", $word, "\""), )* })
+            }
+        }
     };
 }
 
-pub(crate) use {choice, section};
+pub(crate) use {choice, element, section, written};
 
 #[cfg(test)]
 mod tests;

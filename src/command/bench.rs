@@ -41,6 +41,7 @@ Examples:
   strowger bench p2p                   50 pairs, QoS 0, for 5 seconds
   strowger bench p2p -q 1 --pid 12     with the CPU time of process 12
   strowger bench latency --rate 2000 --html report.html
+  strowger bench durable --pid 12      acknowledgements of messages that are kept
   strowger bench fanout --pid 12 --vs 127.0.0.1:1884,pid=34,name=mosquitto
   strowger bench suite --quick
 
@@ -89,6 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         Job::Idle(run) => one(run),
         Job::Latency(run) => one(run),
         Job::Offline(run) => one(run),
+        Job::Durable(run) => one(run),
         Job::Retained(run) => one(run),
         Job::Stalled(run) => one(run),
         Job::Suite(options) if options.list => {

@@ -71,7 +71,7 @@ impl Layout {
             topics: plan.topics,
         };
         match plan.scenario {
-            Scenario::P2p | Scenario::Fanin => layout(groups(subscribers)),
+            Scenario::P2p | Scenario::Fanin | Scenario::Durable => layout(groups(subscribers)),
             Scenario::Latency | Scenario::Offline => layout(groups(publishers.min(subscribers))),
             Scenario::Fanout | Scenario::Stalled | Scenario::Connect => layout(groups(1)),
             Scenario::Wildcards => layout(Shape::Devices(Devices::of(plan))),

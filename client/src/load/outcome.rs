@@ -21,7 +21,7 @@ pub struct Outcome {
     pub counts: Counts,
     /// What the measured part brought.
     pub measured: Measured,
-    /// Latencies of the measured part, if anything arrived. With a rate they are those of all that was due in it,
+    /// Latencies of the measured part, if anything arrived; in `durable` those of acknowledgements. With a rate they are those of all that was due in it,
     /// whenever it arrived; what could not be sent counts with the time for which it had waited by then.
     pub latency: Option<Latency>,
     /// The measured part in pieces of equal length, at most 600.
@@ -55,6 +55,8 @@ pub struct Summary {
     pub topics: u32,
     /// Whether topic filters had wildcards, see [`Plan::wildcard`].
     pub wildcard: bool,
+    /// Whether twice as many messages followed, see [`Plan::doubled`].
+    pub doubled: bool,
     /// Messages of one publisher that could be on their way.
     pub window: Option<u32>,
     /// Messages per second that were due.
@@ -147,7 +149,8 @@ pub struct Measured {
     pub payload_bytes_per_sec: f64,
 }
 
-/// How long messages were on their way, from the moment they were due to the return of the read that brought them.
+/// How long messages were on their way, from the moment they were due to the return of the read that brought them; in
+/// `durable`, that brought their acknowledgement.
 #[derive(Clone, Debug, Serialize)]
 pub struct Latency {
     /// Deliveries counted.
@@ -218,6 +221,8 @@ impl Outcome {
         let figure = |name: &'static str| self.figures.get(name).map(|value| (name, *value));
         let known = match self.scenario {
             Scenario::Latency | Scenario::Stalled => Some(("p99_us", p99_us)),
+            Scenario::Durable if self.plan.rate_per_sec.is_some() => Some(("p99_us", p99_us)),
+            Scenario::Durable => figure("cpu_us_per_message"),
             Scenario::Connect => figure("cpu_us_per_connect"),
             Scenario::Idle if self.plan.subscriptions > 1 => figure("bytes_per_subscription"),
             Scenario::Idle => figure("bytes_per_connection"),
@@ -239,6 +244,7 @@ impl Outcome {
             | Scenario::Fanout
             | Scenario::Wildcards
             | Scenario::Offline
+            | Scenario::Durable
             | Scenario::Retained => ("took_us_per_delivery", 1e6 / self.measured.deliveries_per_sec),
         })
     }
@@ -264,6 +270,7 @@ impl Summary {
             subscriptions: plan.subscriptions,
             topics: plan.topics,
             wildcard: plan.wildcard,
+            doubled: plan.doubled,
             window,
             rate_per_sec,
             duration_ms,

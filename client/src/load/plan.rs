@@ -20,7 +20,8 @@ pub(super) const UNDER_WAY_BYTES_MAX: u32 = 1 << 30;
 /// What sets the publishers' speed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// The arrival of earlier messages: so many of one publisher may be on their way.
+    /// The arrival of earlier messages: so many of one publisher may be on their way. In `durable` and `offline` their
+    /// acknowledgement is enough.
     Window(u32),
     /// The clock: so many messages per second of all publishers together, evenly spaced. Latency counts from the
     /// moment at which a message was due, so that a broker that holds the generator up does not look fast.
@@ -47,7 +48,7 @@ pub struct Plan {
     pub qos: Qos,
     /// The sizes of payloads.
     pub payload: PayloadSize,
-    /// Clients that publish; as many as subscribers in `p2p` and `latency` with pairs.
+    /// Clients that publish; as many as subscribers in `p2p`, `durable` and `latency` with pairs.
     pub publishers: u32,
     /// Clients that subscribe.
     pub subscribers: u32,
@@ -60,6 +61,8 @@ pub struct Plan {
     pub topics: u32,
     /// `wildcards`: whether half of the topic filters have wildcards, or none.
     pub wildcard: bool,
+    /// `offline`: whether twice as many messages are queued and delivered after that, which shows how the time grows.
+    pub doubled: bool,
     /// What sets the publishers' speed.
     pub pace: Pace,
     /// How long the run goes on.
@@ -71,11 +74,12 @@ pub struct Plan {
     /// Source addresses from 127.0.0.1 on, 1 to 250, over which connections to a loopback target are spread; other
     /// targets see the one address that the kernel chooses.
     pub sources: u32,
-    /// New connections per second; 0 for as many as the broker takes.
+    /// New connections per second; 0 for as many as the broker takes, as in `offline`, where the return of all clients
+    /// is part of what is measured.
     pub connect_rate: u32,
     /// How long nothing may happen before the generator stops waiting. Every wait ends.
     pub patience: Duration,
-    /// With a window above 1: the pause between two looks at the connections, so that arrivals gather.
+    /// With a window above 1, but in `durable`: the pause between two looks at the connections, so that arrivals gather.
     pub nap: Duration,
 }
 
@@ -94,6 +98,7 @@ impl Plan {
             subscriptions: 1,
             topics: 1,
             wildcard: false,
+            doubled: false,
             pace: Pace::Window(64),
             until: Until::Time(Duration::from_secs(5)),
             warm_up: Duration::from_secs(1),
@@ -117,27 +122,28 @@ impl Plan {
         Processes::of(&target.pids).map(drop)
     }
 
-    /// How long the generator looks away between two looks: never when each message counts.
+    /// How long the generator looks away between two looks: never when each message counts, or the time that an
+    /// acknowledgement takes.
     pub(crate) fn effective_nap(&self) -> Duration {
         match self.pace {
-            Pace::Window(2..) => self.nap,
+            Pace::Window(2..) if self.scenario != Scenario::Durable => self.nap,
             Pace::Window(_) | Pace::Rate(_) => Duration::ZERO,
+        }
+    }
+
+    fn between(self, publishers: u32, subscribers: u32) -> Self {
+        Self {
+            publishers,
+            subscribers,
+            ..self
         }
     }
 
     fn sized(self, scenario: Scenario) -> Self {
         match scenario {
             Scenario::P2p => self,
-            Scenario::Fanin => Self {
-                publishers: 100,
-                subscribers: 5,
-                ..self
-            },
-            Scenario::Fanout => Self {
-                publishers: 1,
-                subscribers: 500,
-                ..self
-            },
+            Scenario::Fanin => self.between(100, 5),
+            Scenario::Fanout => self.between(1, 500),
             Scenario::Wildcards => Self {
                 subscribers: 100,
                 subscriptions: 100_000,
@@ -171,7 +177,14 @@ impl Plan {
                 subscribers: 100,
                 until: Until::Count(90_000),
                 warm_up: Duration::ZERO,
+                connect_rate: 0,
                 ..self
+            },
+            Scenario::Durable => Self {
+                version: Version::V5,
+                qos: Qos::AtLeastOnce,
+                pace: Pace::Window(1),
+                ..self.between(64, 64)
             },
             Scenario::Retained => Self {
                 qos: Qos::AtLeastOnce,

@@ -8,6 +8,7 @@ use super::target::Target;
 use super::watch::Watch;
 
 mod connect;
+mod durable;
 mod idle;
 mod offline;
 mod retained;
@@ -27,6 +28,7 @@ pub(super) fn play(target: &Target, plan: &Plan, watch: &dyn Watch) -> Result<Ou
         Scenario::Connect => connect::play(target, plan, watch),
         Scenario::Idle => idle::play(target, plan, watch),
         Scenario::Offline => offline::play(target, plan, watch),
+        Scenario::Durable => durable::play(target, plan, watch),
         Scenario::Retained => retained::play(target, plan, watch),
         Scenario::Stalled => stalled::play(target, plan, watch),
     }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::*;
 
+mod durable;
+
 /// What a forwarder does with one message.
 #[derive(Clone, Copy)]
 enum Fate {
@@ -26,6 +28,8 @@ enum Fate {
     Downgrade,
     /// Forward it and everything after it this much later.
     Delay(Duration),
+    /// Forward it and acknowledge it this much later.
+    AcknowledgeLate(Duration),
     /// End the publisher's connection.
     Leave,
 }
@@ -38,11 +42,21 @@ struct Forwarder {
     /// By the message's number, from 1.
     fate: fn(u64) -> Fate,
     subscriber: Arc<Mutex<Option<TcpStream>>>,
+    logins: Arc<Mutex<Vec<Login>>>,
 }
+
+/// Who connected, and whether the session began empty.
+type Login = (Vec<u8>, bool);
 
 impl Forwarder {
     /// A target that forwards every QoS 1 PUBLISH at QoS 1 to its one subscriber, as the fates have it.
     fn listen(version: Version, greeting: u8, fate: fn(u64) -> Fate) -> Target {
+        Self::listen_and_note(version, greeting, fate).0
+    }
+
+    /// The same, with all who connect.
+    fn listen_and_note(version: Version, greeting: u8, fate: fn(u64) -> Fate) -> (Target, Arc<Mutex<Vec<Login>>>) {
+        let logins = Arc::default();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = Target::at(listener.local_addr().unwrap());
         let forwarder = Self {
@@ -50,6 +64,7 @@ impl Forwarder {
             greeting,
             fate,
             subscriber: Arc::default(),
+            logins: Arc::clone(&logins),
         };
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -57,7 +72,7 @@ impl Forwarder {
                 thread::spawn(move || forwarder.serve(client.unwrap()));
             }
         });
-        target
+        (target, logins)
     }
 
     /// Every packet of these tests is shorter than 128 bytes, so the remaining length is one byte.
@@ -70,6 +85,17 @@ impl Forwarder {
             let packet = [head.as_slice(), &body].concat();
             match head[0] >> 4 {
                 1 => {
+                    // Behind protocol name, level, flags, keep alive and the properties of 5.0 stands the client id.
+                    let id = 10
+                        + if self.version == Version::V5 {
+                            1 + usize::from(body[10])
+                        } else {
+                            0
+                        };
+                    self.logins
+                        .lock()
+                        .unwrap()
+                        .push((body[id + 2..].to_vec(), body[7] & 2 != 0));
                     answer(&mut client, 0x20, &[&[0, self.greeting], properties]);
                     if self.greeting != 0 {
                         return;
@@ -91,6 +117,10 @@ impl Forwarder {
                         Fate::Delay(delay) => {
                             thread::sleep(delay);
                             self.forward(&packet);
+                        }
+                        Fate::AcknowledgeLate(delay) => {
+                            self.forward(&packet);
+                            thread::sleep(delay);
                         }
                         Fate::Acknowledge(times) => {
                             self.forward(&packet);

@@ -88,3 +88,70 @@ fn keys_keep_their_case() {
         "{error}"
     );
 }
+
+const OVERRIDE: &str = "[[storage.override]]\nfilter = \"a/#\"\ndurability = \"os\"\n";
+
+#[test]
+fn a_list_of_tables_may_be_written_in_both_ways_of_toml() {
+    let inline = "storage.override = [{ filter = \"a/#\", durability = \"os\" }]\n";
+    for text in [OVERRIDE, inline, "storage.override = []"] {
+        assert_eq!(parse(text, Path::new("f")).unwrap().len(), 1, "{text}");
+    }
+    assert_eq!(parse(&OVERRIDE.repeat(256), Path::new("f")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_mistake_in_a_table_of_a_list_is_told_with_its_own_line() {
+    for (table, told) in [
+        (
+            "filter = \"a/#/b\"\ndurability = \"os\"",
+            "strowger.toml:5: `storage.override.filter` cannot be \"a/#/b\"; allowed: a topic filter such as",
+        ),
+        (
+            "filter = \"b\"\ndurability = \"ram\"",
+            "strowger.toml:6: `storage.override.durability` cannot be \"ram\"; \
+             allowed: \"disk\" or \"os\" or \"memory\"",
+        ),
+        (
+            "filter = \"b\"\ndurabilty = \"os\"",
+            "strowger.toml:6: unknown key `storage.override.durabilty`; \
+             did you mean `storage.override.durability`?",
+        ),
+        (
+            "topic = \"b\"\ndurability = \"os\"",
+            "strowger.toml:5: unknown key `storage.override.topic`; did you mean `storage.override.filter`?",
+        ),
+        (
+            "filter = \"b\"",
+            "strowger.toml:4: `storage.override` without `durability`; allowed: \"disk\" or \"os\" or \"memory\"",
+        ),
+    ] {
+        let error = error_of(&format!("{OVERRIDE}[[storage.override]]\n{table}\n"));
+        assert!(error.starts_with(told), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_list_of_tables_is_told_how_to_be_one() {
+    let allowed = "allowed: [[storage.override]] tables with filter and durability in the file, at most 256";
+    for (text, told) in [
+        (
+            "storage.override = \"a\"",
+            "strowger.toml:1: `storage.override` cannot be \"a\"; ",
+        ),
+        (
+            "storage.override = [\"a\"]",
+            "strowger.toml:1: `storage.override` cannot be [\"a\"]; ",
+        ),
+        (
+            "[storage.override]\nfilter = \"a\"",
+            "strowger.toml:1: `storage.override` cannot be { filter = \"a\" }; ",
+        ),
+        (
+            &OVERRIDE.repeat(257),
+            "strowger.toml:769: `storage.override` cannot be 257 tables; ",
+        ),
+    ] {
+        assert_eq!(error_of(text), format!("{told}{allowed}"));
+    }
+}

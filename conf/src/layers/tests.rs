@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::Layers;
+use crate::{Durability, Override};
 
 /// A file that lives as long as the test.
 struct Scrap(PathBuf);
@@ -135,4 +136,44 @@ fn a_file_that_cannot_be_read_is_named() {
 fn a_wrong_value_is_refused_even_where_a_flag_replaces_it() {
     let file = Scrap::new("replaced", "[log]\nlevel = \"loud\"\n");
     assert!(Layers::default().file(&file.0).set("log.level=info").load().is_err());
+}
+
+/// The file gives a list of tables whole; what is printed is read back as the same.
+#[test]
+fn a_list_of_tables_comes_out_of_the_file_in_its_order() {
+    let file = Scrap::new(
+        "tables",
+        "[storage]\nengine = \"sled\"\n[[storage.override]]\nfilter = \"b/#\"\ndurability = \"memory\"\n\
+         [[storage.override]]\nfilter = \"+\"\ndurability = \"os\"\n[log]\nlevel = \"warn\"\n",
+    );
+    let loaded = Layers::default().file(&file.0).load().unwrap();
+    let overrides = [("b/#", Durability::Memory), ("+", Durability::Os)].map(|(filter, durability)| Override {
+        filter: filter.to_owned(),
+        durability,
+    });
+    assert_eq!(loaded.configuration.storage.overrides, overrides);
+    assert_eq!(
+        loaded.origin("storage.override"),
+        Some(&*format!("{}:3", file.0.display()))
+    );
+
+    let printed = Scrap::new("tables-printed", &loaded.to_string());
+    let again = Layers::default().file(&printed.0).load().unwrap();
+    assert_eq!(again.configuration, loaded.configuration);
+}
+
+#[test]
+fn neither_variables_nor_flags_give_a_list_of_tables() {
+    let allowed = "allowed: [[storage.override]] tables with filter and durability in the file, at most 256";
+    let flag = Layers::default().set("storage.override=a/#").load();
+    assert_eq!(
+        flag.unwrap_err().to_string(),
+        format!("flag --set: `storage.override` cannot be \"a/#\"; {allowed}")
+    );
+    let variables = variable("STROWGER_STORAGE__OVERRIDE", "[]");
+    let environment = Layers::default().environment(variables).load();
+    assert_eq!(
+        environment.unwrap_err().to_string(),
+        format!("environment STROWGER_STORAGE__OVERRIDE: `storage.override` cannot be \"[]\"; {allowed}")
+    );
 }

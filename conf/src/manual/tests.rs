@@ -1,6 +1,8 @@
 use std::path::Path;
 
 use super::{reference, sample};
+use crate::configuration::settings;
+use crate::file::parse;
 use crate::layers::Layers;
 
 fn assert_fresh(path: &str, text: &str) {
@@ -41,4 +43,16 @@ fn the_commented_file_gives_the_defaults_with_and_without_its_comment_signs() {
         assert!(loaded.origin("session.receive_maximum").unwrap().starts_with(&origin));
     }
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn the_example_of_every_list_of_tables_is_good() {
+    let lists = settings().filter_map(|setting| Some((setting, setting.tables()?)));
+    let mut seen = 0;
+    for (list, tables) in lists {
+        let text = format!("{} = {}", list.name(), tables.example);
+        assert_eq!(parse(&text, Path::new("f")).unwrap().len(), 1, "{text}");
+        seen += 1;
+    }
+    assert_eq!(seen, 1);
 }

@@ -1,4 +1,4 @@
-use super::{ADDRESS, LOG_LEVEL, PATH};
+use super::{ADDRESS, LOG_LEVEL, PATH, TOPIC_FILTER};
 
 #[test]
 fn an_address_is_a_host_and_a_port() {
@@ -42,8 +42,45 @@ fn a_log_level_may_differ_by_crate() {
 }
 
 #[test]
-fn a_path_may_be_empty_but_has_no_zero_byte() {
-    assert!((PATH.holds)(""));
+fn a_path_is_not_empty_and_has_no_zero_byte() {
+    assert!(!(PATH.holds)(""));
     assert!((PATH.holds)("/var/lib/strowger"));
     assert!(!(PATH.holds)("/var\0"));
+}
+
+/// [MQTT-4.7.1-1], [MQTT-4.7.1-2] and [MQTT-4.7.3-1]: a wildcard is a level of its own, and # the last one.
+#[test]
+fn a_topic_filter_has_wildcards_as_levels_of_their_own() {
+    for good in [
+        "#",
+        "+",
+        "/",
+        "a",
+        "a/#",
+        "+/+/#",
+        "/a",
+        "a//b",
+        "$SYS/#",
+        "a/$share/b",
+        "$shared/a",
+    ] {
+        assert!((TOPIC_FILTER.holds)(good), "{good}");
+    }
+    for bad in [
+        "",
+        "a/#/b",
+        "#/a",
+        "a#",
+        "a/b#",
+        "a+",
+        "+a/b",
+        "a/+b/c",
+        "a\0",
+        "$share/group/a",
+        "$share",
+    ] {
+        assert!(!(TOPIC_FILTER.holds)(bad), "{bad}");
+    }
+    assert!((TOPIC_FILTER.holds)(&"a".repeat(65_535)));
+    assert!(!(TOPIC_FILTER.holds)(&"a".repeat(65_536)));
 }

@@ -51,7 +51,8 @@ fn a_number_says_its_range_with_the_unit() {
 
 #[test]
 fn every_setting_explains_itself_and_every_number_has_a_unit() {
-    for setting in settings() {
+    let of_tables = || settings().filter_map(Setting::tables).flat_map(|tables| tables.keys);
+    for setting in settings().chain(of_tables()) {
         assert!(
             setting.meaning().ends_with('.'),
             "{}: its doc comment is one or more sentences",
@@ -77,4 +78,17 @@ fn the_environment_variable_has_two_underscores_after_the_section() {
         setting("session.receive_maximum").variable(),
         "STROWGER_SESSION__RECEIVE_MAXIMUM"
     );
+}
+
+#[test]
+fn a_list_of_tables_takes_none_or_many_but_no_text() {
+    let list = setting("storage.override");
+    assert!(list.check(Value::Array(Vec::new())).is_some());
+    assert!(list.check(list.read("a/#=memory")).is_none());
+    let table = |text: &str| Value::Array(vec![Value::Table(text.parse().unwrap())]);
+    let both = "filter = \"a\"\ndurability = \"os\"\n";
+    assert!(list.check(table(both)).is_some());
+    assert!(list.check(table(&format!("{both}more = 1"))).is_none());
+    assert!(list.check(table("filter = \"a\"")).is_none());
+    assert!(list.check(table("filter = \"a\"\ndurability = \"ram\"")).is_none());
 }

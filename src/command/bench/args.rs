@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, Subcommand};
 use strowger_client::load::{Plan, Scenario, Version};
 
 use super::suite;
-use sizes::{Connect, Fanin, Fanout, Idle, Latency, Offline, Pairs, Retained, Stalled, Wildcards};
+use sizes::{Connect, Durable, Fanin, Fanout, Idle, Latency, Offline, Pairs, Retained, Stalled, Wildcards};
 
 pub(super) use sizes::Sizes;
 pub(super) use target::Brokers;
@@ -38,6 +38,11 @@ pub(super) enum Job {
     Latency(Box<Run<Latency>>),
     /// Sessions that are away while messages arrive for them
     Offline(Box<Run<Offline>>),
+    /// Pairs whose subscribers have sessions that stay: what an acknowledgement costs and how long it takes
+    ///
+    /// Each message has to be kept until its subscriber has it; how surely, the broker's settings say. Latencies are
+    /// those of acknowledgements.
+    Durable(Box<Run<Durable>>),
     /// Retained messages, and subscribers that get all of them
     Retained(Box<Run<Retained>>),
     /// A steady rate to subscribers of which one stops reading: how the others fare
@@ -79,16 +84,16 @@ pub(super) struct Common {
 #[group(skip)]
 #[command(next_help_heading = "Generator")]
 pub(super) struct Generator {
-    /// Protocol version: 311 or 5
-    #[arg(short = 'V', long, alias = "mqtt-version", value_name = "VERSION", default_value = "311", value_parser = version)]
-    protocol_version: Version,
+    /// Protocol version: 311 or 5 [default: 311; durable: 5]
+    #[arg(short = 'V', long, alias = "mqtt-version", value_name = "VERSION", value_parser = version)]
+    protocol_version: Option<Version>,
     /// Threads of the generator
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = some)]
     threads: u32,
     /// Spread connections to a loopback broker over this many source addresses [default: 1; connect, idle: 20]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
     sources: Option<u32>,
-    /// Connections opened per second, 0 for as many as the broker takes [default: 900; connect: 0]
+    /// Connections opened per second, 0 for as many as the broker takes [default: 900; connect, offline: 0]
     #[arg(long, value_name = "RATE")]
     connect_rate: Option<u32>,
     /// Give up after this long without any progress
@@ -102,7 +107,7 @@ impl Generator {
         let plan = Plan::of(scenario);
         let sources = self.sources.unwrap_or(if is_local { plan.sources } else { 1 });
         Plan {
-            version: self.protocol_version,
+            version: self.protocol_version.unwrap_or(plan.version),
             threads: self.threads,
             sources,
             connect_rate: self.connect_rate.unwrap_or(plan.connect_rate),

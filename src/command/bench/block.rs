@@ -30,7 +30,12 @@ pub(super) fn matters(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, Stri
             .iter()
             .map(|(name, us)| format!("{name} {}", micros(*us)))
             .collect();
-        matters.push(("latency", parts.join(", ")));
+        let word = if outcome.scenario == Scenario::Durable {
+            "ack latency"
+        } else {
+            "latency"
+        };
+        matters.push((word, parts.join(", ")));
     }
     for (key, value) in &outcome.figures {
         let label = Label::of(key);
@@ -74,6 +79,7 @@ pub(super) fn described(plan: &Plan) -> String {
             counted(plan.subscriptions.into(), "topic filter", "topic filters")
         ),
         Scenario::P2p => counted(publishers, "pair", "pairs"),
+        Scenario::Durable => format!("{}, sessions that stay", counted(publishers, "pair", "pairs")),
         Scenario::Latency if publishers == subscribers => counted(publishers, "pair", "pairs"),
         Scenario::Wildcards => format!(
             "{}, {} topic filters{}",
@@ -113,6 +119,9 @@ pub(super) fn described(plan: &Plan) -> String {
             words.push(format!("{} after {} of warm-up", seconds(span), seconds(plan.warm_up)));
         }
         Until::Time(_) => {}
+    }
+    if plan.doubled {
+        words.push("twice as many after that".to_owned());
     }
     if plan.threads > 1 {
         words.push(format!("{} threads", plan.threads));

@@ -5,7 +5,7 @@
 //! always lies.
 
 use serde::Serialize;
-use strowger_client::load::{self, Ending, Outcome, Plan, Scenario, Target};
+use strowger_client::load::{self, Ending, Outcome, Pace, Plan, Scenario, Target};
 
 use super::live::Live;
 
@@ -94,12 +94,14 @@ impl Contest {
         let first = keys.next()?;
         let seen_by_clients = match self.plan.scenario {
             Scenario::Idle | Scenario::Latency | Scenario::Stalled => "p99_us",
+            Scenario::Durable if matches!(self.plan.pace, Pace::Rate(_)) => "p99_us",
             Scenario::Connect => "took_us_per_connect",
             Scenario::P2p
             | Scenario::Fanin
             | Scenario::Fanout
             | Scenario::Wildcards
             | Scenario::Offline
+            | Scenario::Durable
             | Scenario::Retained => "took_us_per_delivery",
         };
         Some(if keys.all(|key| key == first) {

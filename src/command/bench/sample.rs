@@ -133,6 +133,7 @@ fn summary(plan: &Plan) -> Summary {
         subscriptions: plan.subscriptions,
         topics: plan.topics,
         wildcard: plan.wildcard,
+        doubled: plan.doubled,
         window: match plan.pace {
             Pace::Window(window) => Some(window),
             Pace::Rate(_) => None,

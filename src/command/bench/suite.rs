@@ -60,7 +60,7 @@ struct Room {
 }
 
 /// Those of memory come first, while brokers that were just started have none to use again.
-static ROWS: [Row; 16] = [
+static ROWS: [Row; 18] = [
     row_of("idle", "idle", Scenario::Idle, |plan, room| {
         plan.connections = room.connections
     }),
@@ -106,6 +106,10 @@ static ROWS: [Row; 16] = [
         if room.is_quick {
             plan.until = Until::Count(9_000);
         }
+    }),
+    row_of("durable", "durable QoS 1", Scenario::Durable, |_, _| {}),
+    row_of("durable-2k", "durable QoS 1 2k/s", Scenario::Durable, |plan, _| {
+        plan.pace = Pace::Rate(2_000.0);
     }),
     row_of("retained", "retained QoS 1", Scenario::Retained, |plan, room| {
         if room.is_quick {

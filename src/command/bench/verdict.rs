@@ -20,6 +20,7 @@ pub(super) fn title(plan: &Plan) -> String {
         Scenario::Latency if plan.publishers == plan.subscribers => "latency p2p",
         Scenario::Latency => "latency fan-out",
         Scenario::Offline => "offline",
+        Scenario::Durable => "durable",
         Scenario::Retained => "retained",
         Scenario::Stalled => "stalled",
     };

@@ -30,6 +30,12 @@ impl Part {
         self.upto.figures.received.saturating_sub(self.from.figures.received)
     }
 
+    /// Messages acknowledged in it.
+    pub(in crate::load) fn acknowledged(&self) -> u64 {
+        let (from, upto) = (&self.from.figures, &self.upto.figures);
+        upto.acknowledged.saturating_sub(from.acknowledged)
+    }
+
     /// The broker's CPU time in it in microseconds, for each of `count`; `None` if nobody knows.
     pub(in crate::load) fn cpu_us_per(&self, count: u64) -> Option<f64> {
         let (from, upto) = self.from.broker.zip(self.upto.broker)?;

@@ -1,5 +1,7 @@
 //! Before the load: connecting and subscribing, where trouble is a failure.
 
+use std::time::Duration;
+
 use super::{Crew, SHORT_STEP, report};
 use crate::load::board::Figures;
 use crate::load::failure::Failure;
@@ -27,6 +29,30 @@ impl Crew<'_> {
         self.enter(Phase::Subscribing, None, clients);
         self.order(Order::Subscribe);
         self.await_orders()
+    }
+
+    /// Ends the sessions that the broker keeps for the subscribers: each is replaced by one that begins empty and ends
+    /// with its connection. After a run that was broken or failed this is tried for a moment only, and what comes of it
+    /// is not told.
+    pub(in crate::load) fn end_sessions(&mut self, subscribers: u32) {
+        const MOMENT: Duration = Duration::from_secs(2);
+        self.hang_up(Who::Subscribers);
+        if self.is_under_load && !self.is_broken() {
+            // Under load trouble is an outcome.
+            let _ = self.connect(Who::Subscribers, true, subscribers);
+            return;
+        }
+        self.order(Order::Dial {
+            who: Who::Subscribers,
+            clean: true,
+        });
+        let end = self.board.clock.elapsed() + MOMENT;
+        while self.board.clock.elapsed() < end
+            && !self.are_orders_done(&self.board.figures())
+            && self.board.take_trouble().is_none()
+        {
+            std::thread::sleep(SHORT_STEP);
+        }
     }
 
     fn await_orders(&mut self) -> Result<(), Failure> {

@@ -42,7 +42,7 @@ fn scenario(plan: &Plan) -> Result<(), Failure> {
             return unfit(format!("`{}` without connections", plan.scenario), "use 1 at least");
         }
         Scenario::Connect | Scenario::Idle => return Ok(()),
-        Scenario::P2p if publishers != subscribers => {
+        Scenario::P2p | Scenario::Durable if publishers != subscribers => {
             return unfit(
                 format!("{publishers} publishers and {subscribers} subscribers are no pairs"),
                 "use as many of each, or `fanin` or `fanout`",
@@ -56,6 +56,9 @@ fn scenario(plan: &Plan) -> Result<(), Failure> {
         }
         Scenario::Offline if plan.qos == Qos::AtMostOnce => {
             return unfit("`offline` at QoS 0, which brokers need not keep", "use QoS 1 or 2");
+        }
+        Scenario::Durable if plan.qos == Qos::AtMostOnce => {
+            return unfit("`durable` at QoS 0, which is never acknowledged", "use QoS 1 or 2");
         }
         Scenario::Stalled if subscribers < 2 => {
             return unfit(
@@ -75,6 +78,7 @@ fn scenario(plan: &Plan) -> Result<(), Failure> {
         | Scenario::Wildcards
         | Scenario::Latency
         | Scenario::Offline
+        | Scenario::Durable
         | Scenario::Retained
         | Scenario::Stalled => {}
     }
@@ -129,7 +133,7 @@ fn machine(plan: &Plan) -> Result<(), Failure> {
     let streams = match plan.scenario {
         Scenario::Idle => u64::from(plan.connections).saturating_mul(plan.subscriptions.into()),
         Scenario::Retained => u64::from(plan.topics).saturating_mul(subscribers),
-        Scenario::P2p | Scenario::Fanin | Scenario::Connect => topics,
+        Scenario::P2p | Scenario::Fanin | Scenario::Connect | Scenario::Durable => topics,
         Scenario::Latency | Scenario::Offline => {
             topics.saturating_mul(subscribers.div_ceil(publishers.min(subscribers).max(1)))
         }

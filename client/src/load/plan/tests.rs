@@ -82,6 +82,17 @@ fn a_plan_that_does_not_fit_names_the_culprit_and_the_remedy() {
 }
 
 #[test]
+fn durable_wants_pairs_and_acknowledgements() {
+    let mut plan = Plan::of(Scenario::Durable);
+    plan.qos = Qos::AtMostOnce;
+    assert!(said(&plan).contains("never acknowledged: use QoS 1 or 2"));
+    plan.qos = Qos::ExactlyOnce;
+    assert_eq!(said(&plan), "fits");
+    plan.subscribers = 3;
+    assert!(said(&plan).contains("64 publishers and 3 subscribers are no pairs"));
+}
+
+#[test]
 fn what_would_take_too_much_memory_does_not_fit() {
     for (plan, expected) in [
         (
@@ -114,11 +125,16 @@ fn what_would_take_too_much_memory_does_not_fit() {
 }
 
 #[test]
-fn only_windows_above_one_allow_a_nap() {
+fn only_windows_above_one_allow_a_nap_where_no_acknowledgement_is_timed() {
     let mut plan = Plan::of(Scenario::P2p);
     assert_eq!(plan.effective_nap(), Duration::from_millis(1));
     plan.pace = Pace::Window(1);
     assert_eq!(plan.effective_nap(), Duration::ZERO);
     plan.pace = Pace::Rate(10.0);
     assert_eq!(plan.effective_nap(), Duration::ZERO);
+    let durable = Plan {
+        pace: Pace::Window(8),
+        ..Plan::of(Scenario::Durable)
+    };
+    assert_eq!(durable.effective_nap(), Duration::ZERO);
 }

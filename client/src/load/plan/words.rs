@@ -25,6 +25,8 @@ pub enum Scenario {
     Latency,
     /// Sessions that are away while messages for them arrive.
     Offline,
+    /// Pairs whose subscribers have sessions that stay: how many messages are acknowledged, and how soon.
+    Durable,
     /// Many retained messages, and subscribers that ask for all of them.
     Retained,
     /// A steady rate to subscribers of one topic, one of which stops reading.
@@ -33,7 +35,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All scenarios, in the order in which people read them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::P2p,
         Self::Fanin,
         Self::Fanout,
@@ -42,6 +44,7 @@ impl Scenario {
         Self::Idle,
         Self::Latency,
         Self::Offline,
+        Self::Durable,
         Self::Retained,
         Self::Stalled,
     ];
@@ -58,6 +61,7 @@ impl Scenario {
             Self::Idle => "idle",
             Self::Latency => "latency",
             Self::Offline => "offline",
+            Self::Durable => "durable",
             Self::Retained => "retained",
             Self::Stalled => "stalled",
         }

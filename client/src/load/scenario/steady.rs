@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{crowd, note};
-use crate::load::crew::Crew;
+use crate::load::crew::{Crew, Part};
 use crate::load::failure::Failure;
 use crate::load::layout::Layout;
 use crate::load::outcome::Outcome;
@@ -19,6 +19,17 @@ pub(super) fn play(target: &Target, plan: &Plan, watch: &dyn Watch) -> Result<Ou
     let mut crew = Crew::start(target, plan, &layout, watch)?;
     crew.connect(Who::Everybody, true, clients)?;
     crew.subscribe(subscribing)?;
+    let (part, unsent) = flow(&mut crew, plan)?;
+    let counted = crew.snapshot();
+    let mut outcome = crew.finish(&part, &counted, 0);
+    // A broker that reads too slowly keeps messages from being sent at all: their latencies are those up to the end.
+    note(&mut outcome, "unsent_messages", unsent);
+    Ok(outcome)
+}
+
+/// Warms up, measures, and waits for the rest. Gives the measured part, and how many messages were due in it and could
+/// not be sent if the clock sets the pace.
+pub(super) fn flow(crew: &mut Crew<'_>, plan: &Plan) -> Result<(Part, Option<f64>), Failure> {
     if !plan.warm_up.is_zero() || matches!(plan.until, Until::Time(_)) {
         crew.open(None, false);
         crew.pass(Phase::WarmingUp, plan.warm_up);
@@ -42,9 +53,5 @@ pub(super) fn play(target: &Target, plan: &Plan, watch: &dyn Watch) -> Result<Ou
     crew.close();
     crew.settle(Phase::Draining, 0, None);
     let unsent = crew.unsent().filter(|_| matches!(plan.until, Until::Time(_)));
-    let counted = crew.snapshot();
-    let mut outcome = crew.finish(&part, &counted, 0);
-    // A broker that reads too slowly keeps messages from being sent at all: their latencies are those up to the end.
-    note(&mut outcome, "unsent_messages", unsent);
-    Ok(outcome)
+    Ok((part, unsent))
 }

@@ -96,7 +96,7 @@ impl Client {
                     Role::Publisher(_),
                     Some(local),
                     Packet::Puback { .. } | Packet::Pubrec { .. } | Packet::Pubcomp { .. },
-                ) => ledger.acknowledged(local, packet),
+                ) => ledger.acknowledged(local, packet, &mut arrival_ns),
                 (_, local, Packet::Connack { code: 0, allows }) => {
                     *stage = Stage::Connected;
                     *connected_ns = arrival_ns();

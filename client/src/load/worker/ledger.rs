@@ -8,7 +8,7 @@ use crate::load::board::{Board, Figures};
 use crate::load::frame::{Delivery, KEEP_ALIVE_SECS, Mark, Packet};
 use crate::load::gauge::Gauge;
 use crate::load::payload::PayloadSize;
-use crate::load::plan::{Pace, Plan, Qos};
+use crate::load::plan::{Pace, Plan, Qos, Scenario};
 use crate::load::rounds::Padded;
 use crate::load::schedule::Schedule;
 
@@ -32,6 +32,8 @@ pub(super) struct Ledger {
     payload_bytes: Option<usize>,
     /// Whether publishers wait for arrivals.
     is_windowed: bool,
+    /// Whether latencies are those of acknowledgements and not of deliveries.
+    times_acks: bool,
     /// Topics that each publisher goes through in turn.
     topics: u32,
     /// Deliveries of one publisher's round that are not yet on the board.
@@ -59,6 +61,7 @@ impl Ledger {
             qos: plan.qos,
             payload_bytes,
             is_windowed: matches!(plan.pace, Pace::Window(_)),
+            times_acks: plan.scenario == Scenario::Durable,
             topics,
             credit: (0, 0, 0),
             outbox,
@@ -91,7 +94,9 @@ impl Ledger {
         }
         figures.received += 1;
         figures.payload_bytes += u64::try_from(delivery.payload_bytes).unwrap_or(0);
-        self.gauge.record(arrival_ns.saturating_sub(mark.due_ns));
+        if !self.times_acks {
+            self.gauge.record(arrival_ns.saturating_sub(mark.due_ns));
+        }
         if let Heard::Fresh { skipped } = heard
             && self.is_windowed
         {
@@ -103,7 +108,7 @@ impl Ledger {
     }
 
     /// Enters an acknowledgement that a publisher has received.
-    pub(super) fn acknowledged(&mut self, publisher: usize, packet: &Packet) {
+    pub(super) fn acknowledged(&mut self, publisher: usize, packet: &Packet, arrival_ns: impl FnOnce() -> u64) {
         let Some(publisher) = self.publishers.get_mut(publisher) else {
             return;
         };
@@ -116,7 +121,9 @@ impl Ledger {
             }
             (Qos::AtLeastOnce, Packet::Puback { id, .. })
             | (Qos::ExactlyOnce, Packet::Pubcomp { id, code: ..0x80 }) => {
-                publisher.acknowledged(id, &mut self.figures);
+                if let Some(due_ns) = publisher.acknowledged(id, &mut self.figures) {
+                    self.gauge.record(arrival_ns().saturating_sub(due_ns));
+                }
             }
             // The first half of an acknowledgement.
             (Qos::ExactlyOnce, Packet::Pubrec { id, .. }) if publisher.awaits(id) => {}

@@ -11,6 +11,10 @@ use crate::load::plan::{Pace, Plan, Qos, Scenario, UNDER_WAY_BYTES_MAX};
 use crate::load::rounds::{Airborne, ROUNDS};
 use crate::load::schedule::Schedule;
 
+mod dues;
+
+use dues::Dues;
+
 /// A publisher that the kernel does not take more from waits with this much at most.
 const BACKLOG_BYTES_MAX: u32 = 4 * 1024 * 1024;
 /// A bit for each packet id, in words of 64.
@@ -31,11 +35,13 @@ pub(super) struct Publisher {
     wants_acks: bool,
     /// Packet ids whose acknowledgement is awaited, a bit for each; empty at QoS 0.
     awaited: Vec<u64>,
+    /// When those messages were due, where it counts how long an acknowledgement takes.
+    dues: Option<Dues>,
     /// How much may wait for the kernel; all publishers together keep within what a plan may have under way.
     backlog_bytes_max: usize,
     /// Whether it is among those that may be able to send.
     pub(super) is_ready: bool,
-    /// Whether it waits until its messages have arrived; for subscribers that are away it does not.
+    /// Whether it waits until its messages have arrived, too, and not for their acknowledgements alone.
     wants_arrivals: bool,
     /// Messages of a round, or none where the clock sets the pace.
     batch: Option<u32>,
@@ -119,9 +125,10 @@ impl Publisher {
             audience: Audience::of(layout, number),
             wants_acks,
             awaited: vec![0; if wants_acks { AWAITED_WORDS } else { 0 }],
+            dues: Dues::of(plan),
             backlog_bytes_max: usize::try_from(backlog_bytes_max).map_or(1, |bytes| bytes.max(1)),
             is_ready: false,
-            wants_arrivals: plan.scenario != Scenario::Offline,
+            wants_arrivals: !matches!(plan.scenario, Scenario::Offline | Scenario::Durable),
             batch: match plan.pace {
                 Pace::Window(window) => Some((window / ROUNDS).max(1)),
                 Pace::Rate(_) => None,
@@ -211,6 +218,9 @@ impl Publisher {
                 let due_ns = schedule.map_or(now_ns, |schedule| schedule.due_ns(self.number, self.sent - self.base));
                 let payload_bytes = self.sizes.draw();
                 self.template.append(self.sent, place, payload_bytes, due_ns, out);
+                if let Some(dues) = &mut self.dues {
+                    dues.note(packet_id(self.sent), due_ns);
+                }
             }
             figures.sent += 1;
             figures.expected += u64::from(self.audience.at(place));
@@ -221,14 +231,16 @@ impl Publisher {
         }
     }
 
-    /// Notes that the broker is done with one message, well; an acknowledgement that is not awaited is stray.
-    pub(super) fn acknowledged(&mut self, packet_id: u16, figures: &mut Figures) {
+    /// Notes that the broker is done with one message, well, and gives the time at which it was due where that counts;
+    /// an acknowledgement that is not awaited is stray.
+    pub(super) fn acknowledged(&mut self, packet_id: u16, figures: &mut Figures) -> Option<u64> {
         if !self.release(packet_id) {
             figures.stray += 1;
-            return;
+            return None;
         }
         self.finished += 1;
         figures.acknowledged += 1;
+        self.dues.as_ref()?.due_ns(packet_id)
     }
 
     /// Notes that the broker refused a message, so that nobody will hear it; a refusal that is not awaited is stray.

@@ -285,9 +285,20 @@ pub(in crate::command::bench) struct Offline {
     /// Clients that publish meanwhile
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = some)]
     publishers: u32,
-    /// Messages of all publishers together
-    #[arg(long, value_name = "N", default_value_t = 90_000, value_parser = at_least_one)]
+    /// Messages of all publishers together; 100000 without a number
+    #[arg(
+        long,
+        visible_alias = "messages",
+        value_name = "N",
+        num_args = 0..=1,
+        default_value_t = 90_000,
+        default_missing_value = "100000",
+        value_parser = at_least_one
+    )]
     count: u64,
+    /// Then twice as many once more, to see how the time grows with the queue
+    #[arg(long)]
+    doubled: bool,
     /// Quality of service, for publishing and subscribing: 1 or 2
     #[arg(short, long, value_name = "QOS", default_value = "1")]
     qos: Qos,
@@ -304,9 +315,43 @@ impl Sizes for Offline {
     fn apply(&self, plan: &mut Plan) {
         (plan.publishers, plan.subscribers) = (self.publishers, self.subscribers);
         plan.until = Until::Count(self.count);
+        plan.doubled = self.doubled;
         plan.qos = self.qos;
         plan.payload = self.payload.payload.clone();
         plan.pace = Pace::Window(self.window);
+    }
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(in crate::command::bench) struct Durable {
+    /// Clients that publish, each with one subscriber of its own
+    #[arg(long, alias = "pairs", value_name = "N", default_value_t = 64, value_parser = some)]
+    publishers: u32,
+    /// Quality of service, for publishing and subscribing: 1 or 2
+    #[arg(short, long, value_name = "QOS", default_value = "1")]
+    qos: Qos,
+    #[command(flatten)]
+    payload: Payload,
+    /// Messages of one publisher without their acknowledgement
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = some)]
+    window: u32,
+    /// Instead of a window: messages per second of all publishers together, evenly spaced
+    #[arg(long, value_name = "PER_SEC", value_parser = rate, conflicts_with = "window")]
+    rate: Option<f64>,
+    #[command(flatten)]
+    length: Length,
+}
+
+impl Sizes for Durable {
+    const SCENARIO: Scenario = Scenario::Durable;
+
+    fn apply(&self, plan: &mut Plan) {
+        (plan.publishers, plan.subscribers) = (self.publishers, self.publishers);
+        plan.qos = self.qos;
+        plan.payload = self.payload.payload.clone();
+        plan.pace = self.rate.map_or(Pace::Window(self.window), Pace::Rate);
+        self.length.apply(plan);
     }
 }
 

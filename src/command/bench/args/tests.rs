@@ -25,6 +25,7 @@ fn plan(arguments: &str) -> Plan {
         Job::Idle(run) => of(&run),
         Job::Latency(run) => of(&run),
         Job::Offline(run) => of(&run),
+        Job::Durable(run) => of(&run),
         Job::Retained(run) => of(&run),
         Job::Stalled(run) => of(&run),
         Job::Suite(_) => panic!("a suite has many plans"),
@@ -68,6 +69,31 @@ fn sizes_reach_the_plan() {
 
     let latency = plan("latency --subscribers 100 --rate 100");
     assert_eq!((latency.publishers, latency.subscribers), (1, 100));
+
+    let durable = plan("durable --publishers 8 --window 4 -V 311 -q 2 --count 100");
+    assert_eq!((durable.publishers, durable.subscribers), (8, 8));
+    assert_eq!((durable.pace, durable.qos), (Pace::Window(4), Qos::ExactlyOnce));
+    assert_eq!((durable.version, durable.until), (Version::V311, Until::Count(100)));
+    assert_eq!(plan("durable --rate 2000").pace, Pace::Rate(2_000.0));
+    assert_eq!(plan("durable").version, Version::V5);
+}
+
+#[test]
+fn messages_without_a_number_are_a_hundred_thousand() {
+    for (arguments, count, doubled) in [
+        ("offline", 90_000, false),
+        ("offline --messages", 100_000, false),
+        ("offline --messages --doubled", 100_000, true),
+        ("offline --messages 5", 5, false),
+        ("offline --count 5", 5, false),
+    ] {
+        let plan = plan(arguments);
+        assert_eq!(
+            (plan.until, plan.doubled),
+            (Until::Count(count), doubled),
+            "{arguments}"
+        );
+    }
 }
 
 #[test]
@@ -76,6 +102,8 @@ fn what_contradicts_itself_is_refused() {
         "p2p --window 5 --rate 10",
         "p2p --duration 5 --count 10",
         "latency --pairs 5 --subscribers 10",
+        "durable --window 5 --rate 10",
+        "offline --messages 0",
         "p2p --subscribers 5",
         "p2p --pairs 0",
         "p2p --payload 8",

@@ -171,8 +171,10 @@ fn distribution(runs: &[Runner<'_>]) -> Option<Figure> {
         })
     });
     let longest: Vec<_> = longest.collect();
+    let is_durable = runs.iter().any(|run| run.outcome.scenario == Scenario::Durable);
+    let what = if is_durable { "acknowledgements" } else { "deliveries" };
     let note = format!(
-        "So many percent of the deliveries took no longer. The longest: {}.",
+        "So many percent of the {what} took no longer. The longest: {}.",
         longest.join(", ")
     );
     figure(

@@ -113,4 +113,5 @@ fn titles_say_what_matters() {
     assert_eq!(title(&idle), "subscriptions");
     assert_eq!(title(&Plan::of(Scenario::Connect)), "connect");
     assert_eq!(title(&Plan::of(Scenario::Offline)), "offline QoS 1");
+    assert_eq!(title(&Plan::of(Scenario::Durable)), "durable QoS 1");
 }
