@@ -5,12 +5,13 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use crate::{Batch, Change, Durability, Key, ScanLimit, Store, StoreError, Table};
+use crate::batch::Place;
+use crate::{Batch, Change, Durability, ScanLimit, Store, StoreError, Table};
 
 /// Holds what it is given until the process ends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MemoryStore {
-    entries: BTreeMap<Key, Bytes>,
+    entries: BTreeMap<Place, Bytes>,
     bytes: usize,
     bytes_max: usize,
 }
@@ -26,78 +27,99 @@ impl MemoryStore {
         }
     }
 
-    fn remove(&mut self, key: &Key) {
-        if let Some(value) = self.entries.remove(key) {
-            self.bytes -= key.bytes.len() + value.len();
+    /// Bytes of keys and values.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Puts or removes one value, whatever the bound.
+    pub(crate) fn set(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) {
+        match value {
+            Some(value) => self.put(Place::new(table, key), value),
+            None => self.remove(&Place::new(table, key)),
+        }
+    }
+
+    fn put(&mut self, place: Place, value: &[u8]) {
+        let key_len = place.key().len();
+        match self.entries.insert(place, Bytes::copy_from_slice(value)) {
+            Some(old) => self.bytes -= old.len(),
+            None => self.bytes += key_len,
+        }
+        self.bytes += value.len();
+    }
+
+    fn remove(&mut self, place: &Place) {
+        if let Some(value) = self.entries.remove(place) {
+            self.bytes -= place.key().len() + value.len();
         }
     }
 }
 
 impl Store for MemoryStore {
-    fn durability(&self) -> Durability {
-        Durability::Memory
-    }
-
-    fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let wanted = batch.bytes_put();
-        if self.bytes.saturating_add(wanted) > self.bytes_max {
+    fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        batch.check()?;
+        let size = |change: Change<'_>| match change {
+            Change::Put { key, value, .. } => key.len() + value.len(),
+            Change::Remove { .. } => 0,
+        };
+        let wanted: usize = batch.changes().map(size).sum();
+        if wanted > 0 && self.bytes.saturating_add(wanted) > self.bytes_max {
             return Err(StoreError::Full {
-                used: self.bytes,
-                wanted,
-                max: self.bytes_max,
+                what: format!(
+                    "the store in memory holds {} of {} bytes, {wanted} more wanted",
+                    self.bytes, self.bytes_max
+                ),
             });
         }
         for change in batch.changes() {
             match change {
-                Change::Put(key, value) => {
-                    self.remove(key);
-                    self.bytes += key.bytes.len() + value.len();
-                    self.entries.insert(key.clone(), value.clone());
-                }
-                Change::Remove(key) => self.remove(key),
-                Change::RemoveRange(table, from, to) => {
-                    let range = Key::new(*table, from.clone())..Key::new(*table, to.clone());
-                    if range.start < range.end {
-                        let keys: Vec<Key> = self.entries.range(range).map(|(key, _)| key.clone()).collect();
-                        keys.iter().for_each(|key| self.remove(key));
-                    }
-                }
+                Change::Put { table, key, value } => self.put(Place::new(table, key), value),
+                Change::Remove { table, key } => self.remove(&Place::new(table, key)),
             }
         }
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), StoreError> {
+    /// Promises nothing whatever the durability: a memory has no medium.
+    fn commit(&mut self, _: Durability) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.entries.get(key).cloned())
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.entries.get(&Place::new(table, key)).cloned())
     }
 
     fn scan(
         &self,
         table: Table,
         prefix: &[u8],
-        from: &[u8],
+        after: Option<&[u8]>,
         limit: ScanLimit,
     ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
-        let start = Key::new(table, Bytes::copy_from_slice(from.max(prefix)));
+        let start = match after {
+            Some(after) if after >= prefix => Bound::Excluded(Place::new(table, after)),
+            Some(_) | None => Bound::Included(Place::new(table, prefix)),
+        };
+        let wanted = Place::new(table, prefix);
         let mut bytes = 0;
         let mut found = Vec::new();
-        for (key, value) in self.entries.range((Bound::Included(start), Bound::Unbounded)) {
-            let size = key.bytes.len() + value.len();
-            let over = !found.is_empty() && bytes + size > limit.bytes_max;
-            if key.table != table || !key.bytes.starts_with(prefix) || found.len() >= limit.entries_max || over {
+        for (place, value) in self.entries.range((start, Bound::Unbounded)) {
+            if limit.is_reached(found.len(), bytes) || !place.as_bytes().starts_with(wanted.as_bytes()) {
                 break;
             }
-            bytes += size;
-            found.push((key.bytes.clone(), value.clone()));
+            bytes += place.key().len() + value.len();
+            found.push((Bytes::copy_from_slice(place.key()), value.clone()));
         }
         Ok(found)
     }
 
-    fn bytes(&self) -> usize {
-        self.bytes
+    fn maintain(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn disk_bytes(&self) -> Result<u64, StoreError> {
+        Ok(u64::try_from(self.bytes).unwrap_or(u64::MAX))
     }
 }
