@@ -4,9 +4,11 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use actors::{ListenerLimits, Settings, StartError};
+use actors::{ListenerLimits, Settings, StartError, StoreEngine, StoreSettings};
+use broker::durable::Durability;
 use broker::limits::{Limits, QueueFull};
 use broker::router::{RetainedLimits, RouterLimits};
+use mqtt_codec::TopicFilter;
 
 use crate::failure::Failure;
 
@@ -31,9 +33,7 @@ pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
         if connections_max < conf.listener.connections_max {
             tracing::info!("listener.connections_max is held to {FILES_PERCENT} % of the limit of open files");
         }
-        if conf.storage.engine == conf::Engine::Memory {
-            tracing::info!("storage.engine is \"memory\": sessions and retained messages end with this process");
-        }
+        say_what_is_not_promised(&conf.storage);
         for address in addresses {
             tracing::info!(%address, "listening for MQTT 3.1, 3.1.1 and 5.0 over TCP");
         }
@@ -43,8 +43,33 @@ pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
     Ok(())
 }
 
+/// An operator who chose speed over durability is told so at each start.
+fn say_what_is_not_promised(storage: &conf::Storage) {
+    if durability_of(storage) == conf::Durability::Memory {
+        tracing::warn!(
+            "nothing survives the end of this process, acknowledged or not: sessions, queued and retained messages are \
+             kept in memory only (storage.engine or storage.durability is \"memory\")"
+        );
+    } else if durability_of(storage) == conf::Durability::Os {
+        tracing::warn!(
+            "what was acknowledged survives the end of this process but not the loss of power (storage.durability is \
+             \"os\")"
+        );
+    }
+    for rule in &storage.overrides {
+        if durability(rule.durability) < durability(durability_of(storage)) {
+            tracing::info!(
+                filter = rule.filter,
+                durability = ?rule.durability,
+                "messages of these topics are promised less than others (storage.override)"
+            );
+        }
+    }
+}
+
 fn failure(error: StartError) -> Failure {
     match error {
+        StartError::Store(error) => Failure::Store(error),
         StartError::Listen { address, error } => Failure::listen(address.to_string(), error),
         StartError::Io(source) => Failure::Io {
             doing: "start".to_owned(),
@@ -87,7 +112,44 @@ fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
         },
         overseer: actors::open_house,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        store: store(&conf.storage),
     })
+}
+
+/// The store, unless nothing is to outlive the process.
+fn store(storage: &conf::Storage) -> Option<StoreSettings> {
+    let engine = match storage.engine {
+        conf::Engine::Fjall => StoreEngine::Fjall,
+        conf::Engine::Sled => StoreEngine::Sled,
+        conf::Engine::Memory => return None,
+    };
+    (durability_of(storage) != conf::Durability::Memory).then(|| StoreSettings {
+        directory: storage.directory.clone(),
+        engine,
+        segment_bytes: storage.journal_segment_bytes,
+        journal_bytes_max: storage.journal_bytes_max,
+        cache_bytes: storage.cache_bytes,
+        free_bytes_min: storage.free_bytes_min,
+        backlog_bytes_max: storage.backlog_bytes_max,
+        commit_wait_max: Duration::from_millis(storage.commit_wait_max_ms),
+        commit_bytes_max: storage.commit_bytes_max,
+    })
+}
+
+/// With an engine that keeps nothing, nothing is kept.
+fn durability_of(storage: &conf::Storage) -> conf::Durability {
+    match storage.engine {
+        conf::Engine::Memory => conf::Durability::Memory,
+        conf::Engine::Fjall | conf::Engine::Sled => storage.durability,
+    }
+}
+
+fn durability(durability: conf::Durability) -> Durability {
+    match durability {
+        conf::Durability::Disk => Durability::Disk,
+        conf::Durability::Os => Durability::Os,
+        conf::Durability::Memory => Durability::Memory,
+    }
 }
 
 fn limits(conf: &conf::Configuration) -> Limits {
@@ -113,8 +175,20 @@ fn limits(conf: &conf::Configuration) -> Limits {
         out_bytes_max: conf.session.out_buffer_bytes_max,
         route_requests_max: ROUTE_REQUESTS_MAX,
         cached_topics_max: conf.broker.topics_cached_max,
+        durability: durability(durability_of(&conf.storage)),
+        durability_rules: durability_rules(&conf.storage.overrides),
+        queue_memory_messages: conf.session.queue_memory_messages,
         response_prefix: conf.session.response_prefix.clone(),
     }
+}
+
+/// The rules in force. A filter that is none was refused when the settings were read.
+fn durability_rules(rules: &[conf::Override]) -> Vec<(TopicFilter, Durability)> {
+    let rule = |rule: &conf::Override| {
+        let filter = TopicFilter::new(rule.filter.clone()).ok()?;
+        Some((filter, durability(rule.durability)))
+    };
+    rules.iter().filter_map(rule).collect()
 }
 
 /// The addresses behind the names of `listener.bind`.

@@ -3,10 +3,13 @@
 use std::io;
 use std::process::ExitCode;
 
+use storage::StoreError;
 use strowger_client::load;
 
 /// Wrong usage or configuration (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
+/// What was read is damaged or not ours (`EX_DATAERR`).
+const DATA: u8 = 65;
 /// The port, or the broker, is not to be had (`EX_UNAVAILABLE`).
 const UNAVAILABLE: u8 = 69;
 /// Reading or writing failed (`EX_IOERR`).
@@ -75,6 +78,9 @@ pub(crate) enum Failure {
     /// `-W` ran out.
     #[error("timed out after {secs} s (-W)")]
     TimedOut { secs: u64 },
+    /// The data directory cannot be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// A file, the standard input or the standard output failed.
     #[error("cannot {doing}: {}", plain(source))]
     Io {
@@ -120,7 +126,10 @@ impl Failure {
             Self::Load(load::Failure::Process { .. } | load::Failure::Machine { .. }) => INPUT_OUTPUT,
             Self::Refused { code, .. } => *code,
             Self::TimedOut { .. } => TIMED_OUT,
-            Self::Io { .. } => INPUT_OUTPUT,
+            Self::Store(StoreError::Engine { .. }) => USAGE,
+            Self::Store(StoreError::Locked { .. }) => UNAVAILABLE,
+            Self::Store(StoreError::Damaged { .. } | StoreError::Version { .. }) => DATA,
+            Self::Store(StoreError::Full { .. } | StoreError::Failed { .. }) | Self::Io { .. } => INPUT_OUTPUT,
         })
     }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use actix::prelude::SendError;
+use broker::durable::{Batch, Health, Progress};
 use broker::effect::{Closing, Effect, Forward};
 use broker::line::{ConnectionKey, Line, Lost};
 use broker::routing::RouteRequest;
@@ -26,6 +27,7 @@ use crate::report::report_closed;
 use crate::router::RouterActor;
 use crate::session::SessionActor;
 use crate::settings::LineSettings;
+use crate::store::{Postbox, StoreAddr};
 use crate::transport::{Ending, Socket};
 
 /// How long a line with too much on its way to another waits before it looks again.
@@ -80,6 +82,9 @@ pub(crate) struct Desk {
     /// Connections that this turn found to belong to other lines, by line.
     departures: RefCell<Vec<Vec<Arrival>>>,
     router: Addr<RouterActor>,
+    /// The store and what it has for this line; `None`: nothing outlives the process.
+    store: Option<(StoreAddr, Arc<Postbox>)>,
+    batches: RefCell<VecDeque<Box<Batch>>>,
     requests: RefCell<Vec<RouteRequest>>,
     unsent: RefCell<Vec<VecDeque<Deliver>>>,
     dirty: RefCell<Vec<u32>>,
@@ -89,14 +94,25 @@ pub(crate) struct Desk {
     waiting: RefCell<Vec<Waker>>,
 }
 
+/// What a desk knows of the world outside of its line.
+pub(crate) struct Ways {
+    pub(crate) clock: Clock,
+    pub(crate) router: Addr<RouterActor>,
+    pub(crate) inboxes: Arc<Inboxes>,
+    pub(crate) store: Option<(StoreAddr, Arc<Postbox>)>,
+}
+
 impl Desk {
     pub(crate) fn new(
         index: u16,
         line: Line,
         settings: LineSettings,
-        clock: Clock,
-        router: Addr<RouterActor>,
-        inboxes: Arc<Inboxes>,
+        Ways {
+            clock,
+            router,
+            inboxes,
+            store,
+        }: Ways,
     ) -> Self {
         Self {
             index,
@@ -112,6 +128,8 @@ impl Desk {
             stillborn: RefCell::new(None),
             lines: OnceCell::new(),
             router,
+            store,
+            batches: RefCell::new(VecDeque::new()),
             requests: RefCell::new(Vec::new()),
             dirty: RefCell::new(Vec::new()),
             flush_due: Cell::new(false),
@@ -240,13 +258,14 @@ impl Desk {
 
     /// Writes what waits for clients, tells the other lines and the router what they are to know.
     pub(crate) fn flush(&self) {
+        self.send_forwards();
+        self.send_batch();
         let mut dirty = self.dirty.take();
         self.line.borrow_mut().swap_dirty(&mut dirty);
         for slot in dirty.drain(..) {
             self.write_out(slot);
         }
         self.dirty.replace(dirty);
-        self.send_forwards();
         self.send_departures();
         self.send_requests();
         if self.line.borrow().has_work() {
@@ -287,14 +306,15 @@ impl Desk {
     fn send_forwards(&self) {
         let mut unsent = self.unsent.borrow_mut();
         for (index, queue) in unsent.iter_mut().enumerate() {
-            let forwards = self
-                .line
-                .borrow_mut()
-                .take_forwards(u16::try_from(index).unwrap_or(u16::MAX));
+            let (forwards, part) = {
+                let mut line = self.line.borrow_mut();
+                let index = u16::try_from(index).unwrap_or(u16::MAX);
+                (line.take_forwards(index), line.part_for(index))
+            };
             if !forwards.is_empty() {
                 let cost = forwards.iter().map(cost_of).sum();
                 self.inboxes.add(index, cost);
-                queue.push_back(Deliver { forwards, cost });
+                queue.push_back(Deliver { forwards, part, cost });
             }
             let Some(line) = self.lines.get().and_then(|lines| lines.get(index)) else {
                 continue;
@@ -307,11 +327,55 @@ impl Desk {
             }
         }
         let blocked = unsent.iter().any(|queue| !queue.is_empty());
-        let congested = blocked || self.inboxes.any_above(self.settings.inbox_bytes_max, self.index);
+        let store_is_behind = self.store.as_ref().is_some_and(|(store, _)| store.is_behind());
+        let behind = store_is_behind || !self.batches.borrow().is_empty();
+        let congested = blocked || behind || self.inboxes.any_above(self.settings.inbox_bytes_max, self.index);
         self.congested.set(congested);
         if !congested {
             self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
         }
+    }
+
+    /// Tells the store what the turn has for it.
+    fn send_batch(&self) {
+        let Some((store, _)) = &self.store else { return };
+        let mut batches = self.batches.borrow_mut();
+        batches.extend(self.line.borrow_mut().take_batch().map(Box::new));
+        while let Some(batch) = batches.pop_front() {
+            if let Err(batch) = store.send(batch) {
+                batches.push_front(batch);
+                self.congested.set(true);
+                break;
+            }
+        }
+    }
+
+    /// Takes what the store has for this line, for as long as the line lives.
+    pub(crate) async fn attend_store(self: Rc<Self>) {
+        let Some((_, postbox)) = &self.store else { return };
+        let mut seen = (Progress::default(), Health::Well);
+        poll_fn(|cx| {
+            postbox.attend(cx.waker());
+            let post = postbox.collect();
+            let now = self.clock.now();
+            self.with_line(|line| {
+                if post.health != seen.1 {
+                    line.store_is(post.health, now);
+                }
+                if post.progress != seen.0 {
+                    line.kept(post.progress, now);
+                }
+                post.fetched.into_iter().for_each(|fetched| line.fetched(fetched, now));
+            });
+            seen = (post.progress, post.health);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Takes the requests for the router out, for one who carries them out himself.
+    pub(crate) fn take_requests(&self) -> Vec<RouteRequest> {
+        self.requests.take()
     }
 
     /// Sends a connection to another line, with the end of the turn.

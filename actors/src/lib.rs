@@ -15,9 +15,10 @@ mod router;
 mod session;
 mod settings;
 mod state;
+mod store;
 mod system;
 mod tables;
 mod transport;
 
-pub use settings::{ListenerLimits, Settings, open_house};
+pub use settings::{ListenerLimits, Settings, StoreEngine, StoreSettings, open_house};
 pub use system::{StartError, run};

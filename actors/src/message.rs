@@ -4,11 +4,13 @@ use std::net::TcpStream;
 
 use actix::Message;
 use broker::counters::Counters;
+use broker::durable::{Part, SessionImage, WillImage};
 use broker::effect::Forward;
 use broker::line::Peer;
+use broker::router::SubscriptionOptions;
 use broker::routing::{RouteReply, RouteRequest};
 use bytes::BytesMut;
-use mqtt_codec::TopicName;
+use mqtt_codec::{TopicFilter, TopicName};
 
 use crate::acceptor::Permit;
 
@@ -18,6 +20,8 @@ use crate::acceptor::Permit;
 #[rtype(result = "()")]
 pub(crate) struct Deliver {
     pub(crate) forwards: Vec<Forward>,
+    /// The batch of the sending line that waits for this line to have kept its part.
+    pub(crate) part: Option<Part>,
     /// What they count for in the account between the lines.
     pub(crate) cost: usize,
 }
@@ -55,6 +59,24 @@ pub(crate) struct Arrival {
     pub(crate) read: BytesMut,
     pub(crate) permit: Permit,
 }
+
+/// From the daemon at the start to a line: sessions that the store has kept. Answered with the changes that they mean
+/// for the router.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<RouteRequest>")]
+pub(crate) struct Restore {
+    pub(crate) sessions: Vec<(SessionImage, Vec<(TopicFilter, SubscriptionOptions)>)>,
+}
+
+/// From the daemon at the start to a line: a will whose client was connected when the broker ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Execute(pub(crate) Box<WillImage>);
+
+/// From the daemon to a line that stops: does anything wait for the store?
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub(crate) struct AwaitsStore;
 
 /// From the daemon to a line: what have you counted?
 #[derive(Debug, Message)]

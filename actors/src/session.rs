@@ -11,7 +11,7 @@ use broker::counters::Counters;
 use crate::acceptor::{AcceptorActor, Close, Gate};
 use crate::desk::Desk;
 use crate::exchange::ExchangeActor;
-use crate::message::{Adopt, Count, Deliver, Drain, Lingering, PublishState, Rerouted};
+use crate::message::{Adopt, AwaitsStore, Count, Deliver, Drain, Execute, Lingering, PublishState, Rerouted, Restore};
 use crate::settings::ListenerLimits;
 
 /// Messages of other actors that may wait here.
@@ -40,6 +40,7 @@ impl Actor for SessionActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.spawn(Rc::clone(&self.desk).flush_forever().into_actor(self));
+        ctx.spawn(Rc::clone(&self.desk).attend_store().into_actor(self));
         ctx.run_interval(TICK, |actor, _| {
             let now = actor.desk.clock.now();
             let due = actor
@@ -80,7 +81,8 @@ impl Handler<Deliver> for SessionActor {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         let now = self.desk.clock.now();
-        self.desk.with_line(|line| line.deliver(&deliver.forwards, now));
+        self.desk
+            .with_line(|line| line.deliver(&deliver.forwards, deliver.part, now));
         self.desk.inboxes.subtract(self.desk.index, deliver.cost);
     }
 }
@@ -92,6 +94,38 @@ impl Handler<Rerouted> for SessionActor {
         let now = self.desk.clock.now();
         self.desk
             .with_line(|line| rerouted.replies.into_iter().for_each(|reply| line.routed(reply, now)));
+    }
+}
+
+impl Handler<Restore> for SessionActor {
+    type Result = MessageResult<Restore>;
+
+    fn handle(&mut self, restore: Restore, _: &mut Self::Context) -> Self::Result {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| {
+            for (image, subscriptions) in restore.sessions {
+                line.restore(image, subscriptions, now);
+            }
+        });
+        MessageResult(self.desk.take_requests())
+    }
+}
+
+impl Handler<Execute> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, execute: Execute, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| line.execute_will(*execute.0, now));
+    }
+}
+
+impl Handler<AwaitsStore> for SessionActor {
+    type Result = bool;
+
+    fn handle(&mut self, _: AwaitsStore, _: &mut Self::Context) -> Self::Result {
+        self.desk.flush();
+        self.desk.line.borrow().awaits_store()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the shells need to know; the brain has its own [`Limits`].
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use broker::exchange::{Open, Overseer};
@@ -36,6 +37,40 @@ pub struct Settings {
     pub overseer: fn() -> Box<dyn Overseer>,
     /// What `$SYS/broker/version` says.
     pub version: String,
+    /// Where promises are kept; `None`: nothing outlives the process.
+    pub store: Option<StoreSettings>,
+}
+
+/// Where and how promises are kept.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The data directory, made if it is missing.
+    pub directory: PathBuf,
+    /// What holds what has left the journal.
+    pub engine: StoreEngine,
+    /// Size of one file of the journal, in bytes.
+    pub segment_bytes: u64,
+    /// Bytes of journal that are held in memory too before they are settled into the engine.
+    pub journal_bytes_max: u64,
+    /// Bytes that the engine keeps of what it has read.
+    pub cache_bytes: u64,
+    /// Free space, in bytes, below which messages are refused.
+    pub free_bytes_min: u64,
+    /// Bytes that may wait for the store before reading stops.
+    pub backlog_bytes_max: usize,
+    /// Longest wait of a commit for company when the store is busy.
+    pub commit_wait_max: Duration,
+    /// Bytes that one commit takes.
+    pub commit_bytes_max: usize,
+}
+
+/// What holds what has left the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreEngine {
+    /// A log-structured merge tree.
+    Fjall,
+    /// A tree of fragments.
+    Sled,
 }
 
 /// The bounds of one listener.

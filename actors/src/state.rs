@@ -58,7 +58,13 @@ impl Reporter {
             retained,
             retained_bytes,
         };
-        let states = report(&self.version, now, &counters, &sizes, &self.load);
+        let states = report(
+            &self.version,
+            self.clock.uptime_millis() / 1000,
+            &counters,
+            &sizes,
+            &self.load,
+        );
         if let Some(line) = self.lines.first()
             && line.send(PublishState { states }).await.is_err()
         {

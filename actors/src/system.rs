@@ -4,23 +4,26 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix::{Actor, Addr, System};
 use actix_rt::Arbiter;
 use broker::line::{Line, LineSetup};
+use broker::message::Millis;
 use broker::presence::Presence;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::acceptor::Gate;
 use crate::clock::Clock;
-use crate::desk::{Desk, Inboxes};
-use crate::message::{Drain, Lingering};
+use crate::desk::{Desk, Inboxes, Ways};
+use crate::message::{AwaitsStore, Drain, Lingering};
 use crate::router::{MeetLines, RouterActor};
 use crate::session::{Open, SessionActor};
 use crate::settings::Settings;
 use crate::state;
+use crate::store::{self, CommitSettings, Opened, Postbox, StoreActor, StoreAddr};
 use crate::tables::SharedTables;
 use crate::transport::tcp;
 
@@ -40,6 +43,9 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// The store could not be opened.
+    #[error("{0}")]
+    Store(#[from] storage::StoreError),
     /// The system refused threads, signals or an event queue.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
@@ -56,16 +62,18 @@ pub enum StartError {
 ///
 /// Says what kept the broker from starting.
 pub fn run(settings: Settings, on_ready: impl FnOnce(&[SocketAddr])) -> Result<(), StartError> {
-    let mut listeners = Vec::new();
     for &address in &settings.bind {
-        let opened = tcp::listen(address, settings.lines).map_err(|error| StartError::Listen { address, error })?;
-        listeners.push(opened);
+        // What can be known before a store is opened for nothing.
+        tcp::probe(address).map_err(|error| StartError::Listen { address, error })?;
     }
-    let bound: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
+    let opened = settings.store.as_ref().map(store::open).transpose()?;
     let system = System::new();
     system.block_on(async move {
         let mut stop = StopSignals::listen()?;
-        let house = House::start(&settings);
+        let house = House::start(&settings, opened).await?;
+        // Nobody waits at the door while sessions are being read.
+        let listeners = listen(&settings)?;
+        let bound: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
         house
             .open(&settings, listeners.into_iter().map(|(_, listeners)| listeners))
             .await?;
@@ -76,9 +84,19 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(&[SocketAddr])) -> Result<(
             "stopping: no further connections, saying goodbye to all clients"
         );
         house.drain(settings.drain_timeout).await;
-        house.stop();
+        house.stop().await;
         Ok(())
     })
+}
+
+/// The listeners of one address, one for each line.
+type Doors = (SocketAddr, Vec<std::net::TcpListener>);
+
+fn listen(settings: &Settings) -> Result<Vec<Doors>, StartError> {
+    let open = |&address: &SocketAddr| {
+        tcp::listen(address, settings.lines).map_err(|error| StartError::Listen { address, error })
+    };
+    settings.bind.iter().map(open).collect()
 }
 
 /// The signals that stop a broker, and the one that is kept for reloading.
@@ -115,19 +133,29 @@ struct House {
     router: Addr<RouterActor>,
     tables: SharedTables,
     clock: Clock,
+    store: Option<(StoreAddr, JoinHandle<()>)>,
 }
 
 impl House {
-    /// Starts the router, then the lines.
-    fn start(settings: &Settings) -> Self {
-        let clock = Clock::start();
+    /// Starts the router, then the lines, gives them what the store holds, and starts the store's own thread.
+    async fn start(settings: &Settings, opened: Option<Opened>) -> Result<Self, StartError> {
+        let (time, serial) = opened
+            .as_ref()
+            .map_or((Millis::default(), 0), |opened| (opened.time, opened.serial));
+        let clock = Clock::start(time);
         let tables = SharedTables::new(settings.router, settings.retained);
         let presence = Arc::new(Presence::new(settings.lines, settings.sessions_max));
         let inboxes = Arc::new(Inboxes::new(settings.lines));
         let router = RouterActor::new(tables.clone()).start();
+        let postboxes: Vec<Arc<Postbox>> = (0..settings.lines).map(|_| Arc::default()).collect();
+        let channel = settings
+            .store
+            .as_ref()
+            .map(|store| StoreAddr::channel(store.backlog_bytes_max));
         let mut arbiters = Vec::new();
         let mut lines = Vec::new();
-        for index in 0..settings.lines {
+        for (index, postbox) in (0..settings.lines).zip(&postboxes) {
+            let store = channel.as_ref().map(|(addr, _)| (addr.clone(), Arc::clone(postbox)));
             let arbiter = Arbiter::new();
             let (tables, presence) = (tables.clone(), Arc::clone(&presence));
             let (inboxes, router) = (Arc::clone(&inboxes), router.clone());
@@ -141,26 +169,41 @@ impl House {
                     overseer: (settings.overseer)(),
                     presence,
                     tables: Box::new(tables),
+                    serial,
                 });
-                SessionActor::new(Rc::new(Desk::new(
-                    index,
-                    line,
-                    settings.of_line(),
+                let ways = Ways {
                     clock,
                     router,
                     inboxes,
-                )))
+                    store,
+                };
+                SessionActor::new(Rc::new(Desk::new(index, line, settings.of_line(), ways)))
             });
             arbiters.push(arbiter);
             lines.push(line);
         }
-        Self {
+        let store = match (opened, channel, &settings.store) {
+            (Some(mut opened), Some((addr, errands)), Some(store)) => {
+                store::restore(&mut opened.archive, &lines, &tables, clock.now()).await?;
+                let commit = CommitSettings {
+                    wait_max: store.commit_wait_max,
+                    bytes_max: store.commit_bytes_max,
+                    journal_bytes_max: store.journal_bytes_max,
+                };
+                let actor = StoreActor::new(opened, (&addr, errands), postboxes, tables.clone(), clock, commit);
+                let thread = std::thread::Builder::new().name("store".to_owned());
+                Some((addr, thread.spawn(move || actor.run())?))
+            }
+            (_, _, _) => None,
+        };
+        Ok(Self {
             arbiters,
             lines,
             router,
             tables,
             clock,
-        }
+            store,
+        })
     }
 
     /// Introduces everyone to everyone and opens the doors.
@@ -193,10 +236,14 @@ impl House {
             actix_rt::spawn(reporter.report_forever());
         }
         let (tables, clock) = (self.tables.clone(), self.clock);
+        let store = self.store.as_ref().map(|(addr, _)| addr.clone());
         actix_rt::spawn(async move {
             loop {
                 sleep(SWEEP_INTERVAL).await;
-                tables.sweep(clock.now());
+                let expired = tables.sweep(clock.now());
+                if let Some(store) = store.as_ref().filter(|_| !expired.is_empty()) {
+                    store.expire(expired);
+                }
             }
         });
         Ok(())
@@ -207,6 +254,10 @@ impl House {
         let deadline = Instant::from_std(crate::clock::deadline(limit));
         let drained = timeout_at(deadline, async {
             for step in [Drain::Close, Drain::Wills, Drain::Goodbye] {
+                if step == Drain::Goodbye {
+                    // What is under way is acknowledged before the connection ends.
+                    self.await_store().await;
+                }
                 for line in &self.lines {
                     if line.send(step).await.is_err() {
                         tracing::error!(?step, "a line ended before the broker stopped");
@@ -226,6 +277,14 @@ impl House {
         }
     }
 
+    async fn await_store(&self) {
+        for line in &self.lines {
+            while line.send(AwaitsStore).await.unwrap_or(false) {
+                sleep(LINGER_POLL).await;
+            }
+        }
+    }
+
     async fn lingering(&self) -> usize {
         let mut total = 0;
         for line in &self.lines {
@@ -234,11 +293,18 @@ impl House {
         total
     }
 
-    fn stop(self) {
+    async fn stop(self) {
+        self.await_store().await;
         for arbiter in self.arbiters {
             arbiter.stop();
             if arbiter.join().is_err() {
                 tracing::error!("a line ended in a panic");
+            }
+        }
+        if let Some((addr, thread)) = self.store {
+            addr.stop();
+            if thread.join().is_err() {
+                tracing::error!("the store ended in a panic");
             }
         }
     }

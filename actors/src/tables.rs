@@ -61,9 +61,14 @@ impl SharedTables {
         replies
     }
 
-    /// Deletes some of the retained messages whose time is over.
-    pub(crate) fn sweep(&self, now: Millis) {
-        self.inner.retained.write().remove_expired(now, SWEEP_EXAMINE_MAX);
+    /// Deletes some of the retained messages whose time is over; says whose.
+    pub(crate) fn sweep(&self, now: Millis) -> Vec<TopicName> {
+        self.inner.retained.write().remove_expired(now, SWEEP_EXAMINE_MAX)
+    }
+
+    /// The retained message of a topic.
+    pub(crate) fn retained_message(&self, topic: &str) -> Option<Arc<Message>> {
+        self.inner.retained.read().get(topic).cloned()
     }
 
     /// Subscriptions, retained messages, and bytes of the latter.

@@ -106,7 +106,7 @@ impl Socket {
         }
         let mut total = 0;
         for _ in 0..WRITES_MAX {
-            if out.is_empty() {
+            if out.open_len() == 0 {
                 break;
             }
             match self.write_once(out) {
@@ -121,7 +121,7 @@ impl Socket {
             }
         }
         // Also where the socket would take more: the reader goes on when the others had their turn.
-        if !out.is_empty() {
+        if out.open_len() > 0 {
             self.blocked.set(true);
             self.wake();
         }

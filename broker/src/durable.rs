@@ -240,7 +240,7 @@ pub struct Batch {
     pub parts: Vec<Part>,
     /// Parts of this one that other lines carry out: it counts as kept when they are.
     pub awaits: u16,
-    /// The highest that any of it asks for.
+    /// The highest that any of it asks for; [`Durability::Memory`]: nobody waits for it.
     pub durability: Durability,
     /// The highest number that the line has given out.
     pub serial: u64,

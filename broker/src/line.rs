@@ -199,7 +199,9 @@ impl Line {
     /// Whether a connection has something to write, or another line something to be told.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.turn.dirty.is_empty() || self.turn.keeper.has_batch() || self.forwards.iter().any(|forwards| !forwards.is_empty())
+        !self.turn.dirty.is_empty()
+            || self.turn.keeper.has_batch()
+            || self.forwards.iter().any(|forwards| !forwards.is_empty())
     }
 
     /// What the line `index` is to be told.
@@ -262,7 +264,10 @@ impl Line {
     /// Whether the connection is not to be read before [`Effect::Resume`].
     #[must_use]
     pub fn is_paused(&self, connection: ConnectionKey) -> bool {
-        let session = self.slots.get(connection.slot as usize).and_then(|slot| slot.session.as_deref());
+        let session = self
+            .slots
+            .get(connection.slot as usize)
+            .and_then(|slot| slot.session.as_deref());
         let link = session.and_then(|session| session.link.as_deref());
         link.is_some_and(|link| link.epoch == connection.epoch && link.paused)
     }

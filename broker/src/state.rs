@@ -65,14 +65,20 @@ impl Load {
 
 /// The topics and values of this moment.
 #[must_use]
-pub fn report(version: &str, now: Millis, counters: &Counters, sizes: &Sizes, load: &Load) -> Vec<(TopicName, String)> {
+pub fn report(
+    version: &str,
+    uptime_secs: u64,
+    counters: &Counters,
+    sizes: &Sizes,
+    load: &Load,
+) -> Vec<(TopicName, String)> {
     let away = counters.sessions.saturating_sub(counters.connected);
     let publish_in: u64 = counters.publish_in.iter().sum();
     let publish_out: u64 = counters.publish_out.iter().sum();
     let stored = counters.queued + counters.inflight + sizes.retained as u64;
     let mut states = vec![
         ("version".to_owned(), format!("strowger version {version}")),
-        ("uptime".to_owned(), format!("{} seconds", now.0 / 1000)),
+        ("uptime".to_owned(), format!("{uptime_secs} seconds")),
     ];
     let numbers = [
         ("clients/total", counters.sessions),

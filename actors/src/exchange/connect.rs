@@ -141,7 +141,12 @@ impl Opening {
             _permit: permit,
         };
         // What followed the CONNECT in the same read.
-        served.take(read.freeze());
+        if served.desk.line.borrow().is_paused(connection) {
+            served.socket.pause();
+            served.read = read;
+        } else {
+            served.take(read.freeze());
+        }
         served
     }
 

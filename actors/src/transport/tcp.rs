@@ -16,7 +16,7 @@ const BACKLOG: i32 = 4096;
 ///
 /// The address is in use, not ours, or not allowed.
 pub(crate) fn listen(address: SocketAddr, lines: u16) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    refuse_shared(address)?;
+    probe(address)?;
     let first = open(address)?;
     let bound = first.local_addr()?;
     let mut listeners = vec![first];
@@ -26,8 +26,13 @@ pub(crate) fn listen(address: SocketAddr, lines: u16) -> io::Result<(SocketAddr,
     Ok((bound, listeners))
 }
 
-/// With `SO_REUSEPORT` a second broker of the same user would share the port in silence; a plain bind finds it out.
-fn refuse_shared(address: SocketAddr) -> io::Result<()> {
+/// Finds out whether an address can be listened on. With `SO_REUSEPORT` a second broker of the same user would share the
+/// port in silence; a plain bind is refused.
+///
+/// # Errors
+///
+/// The address is in use, not ours, or not allowed.
+pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
     if address.port() == 0 {
         return Ok(());
     }

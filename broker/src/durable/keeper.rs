@@ -111,11 +111,10 @@ impl Keeper {
         self.owed = self.owed.max(durability);
     }
 
-    /// Notes a change that nobody waits for: it goes with what others wait for, or soon.
+    /// Notes a change that nobody waits for: it is written with what others wait for, or soon.
     pub(crate) fn note(&mut self, change: Change) {
         if self.health != Health::Failed {
             self.changes.push(change);
-            self.durability = self.durability.max(Durability::Os);
         }
     }
 
@@ -215,6 +214,11 @@ impl Keeper {
         self.awaits.clear();
         self.number += 1;
         Some(batch)
+    }
+
+    /// Whether something is on its way to the store or waits for its word.
+    pub(crate) fn awaits(&self) -> bool {
+        self.health != Health::Failed && (self.has_batch() || self.progress.written + 1 < self.number)
     }
 
     /// How far the store has come.

@@ -20,6 +20,12 @@ impl Line {
         self.turn.keeper.take_batch()
     }
 
+    /// Whether promises wait for the store.
+    #[must_use]
+    pub fn awaits_store(&self) -> bool {
+        self.turn.keeper.awaits()
+    }
+
     /// What has to travel with this turn's messages for another line, to be given to its [`Line::deliver`].
     #[must_use]
     pub fn part_for(&self, line: u16) -> Option<Part> {
@@ -32,7 +38,10 @@ impl Line {
         let mut opened = Vec::new();
         self.turn.keeper.advance(progress, &mut opened);
         for slot in opened {
-            if let Some(session) = self.slots.get_mut(slot as usize).and_then(|slot| slot.session.as_deref_mut())
+            if let Some(session) = self
+                .slots
+                .get_mut(slot as usize)
+                .and_then(|slot| slot.session.as_deref_mut())
                 && let Some(link) = &mut session.link
                 && !link.dirty
             {
@@ -50,7 +59,10 @@ impl Line {
 
     /// Has the store keep a session as it is at this moment.
     fn keep_image(&mut self, key: SessionKey) {
-        if let Some(session) = self.slots.get(key.slot() as usize).and_then(|slot| slot.session.as_deref())
+        if let Some(session) = self
+            .slots
+            .get(key.slot() as usize)
+            .and_then(|slot| slot.session.as_deref())
             && session.key == key
         {
             session.keep_image(&mut self.turn);

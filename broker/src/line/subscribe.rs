@@ -7,7 +7,6 @@ use mqtt_codec::{
 
 use super::hold::hold;
 use super::{ConnectionKey, Flow, Line};
-use crate::durable::Change;
 use crate::effect::Effect;
 use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
 use crate::message::Millis;
@@ -150,7 +149,6 @@ impl Line {
         }
         link.resume_if_free(connection.slot, turn);
         let id = pending.packet_id;
-        turn.keeper.begin();
         turn.end(pending.exchange.resume().finish());
         match (pending.asked, reply.outcomes) {
             (
@@ -161,16 +159,11 @@ impl Line {
                 },
                 RouteOutcomes::Subscribed(outcomes),
             ) => {
-                if let Some(session_id) = session.id {
-                    let granted = filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-                    let granted = granted.zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
-                    for ((wanted, _), _) in granted {
-                        let options = options_of(wanted, subscription_id);
-                        let change = Change::Subscribe(session_id, wanted.filter.clone(), options);
-                        turn.keeper.keep(change, turn.keeper.sessions());
-                    }
-                }
-                session.wait_for_kept(turn);
+                let asked = filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
+                let granted = asked.zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+                let granted =
+                    granted.map(|((wanted, _), _)| (wanted.filter.clone(), options_of(wanted, subscription_id)));
+                session.keep_subscriptions(granted, turn);
                 let (reasons, feeds) = outcome_of(filters, subscription_id, &refused, &outcomes);
                 write_suback(session, connection, id, reasons, turn);
                 // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
@@ -183,13 +176,8 @@ impl Line {
             (Asked::Unsubscribe(filters), RouteOutcomes::Unsubscribed(existed)) => {
                 // [MQTT-3.10.4-2] in 5.0: retained messages that have not been taken up stay where they are.
                 session.feeds.retain(|feed| !filters.contains(&feed.filter));
-                if let Some(session_id) = session.id {
-                    for (filter, _) in filters.into_iter().zip(&existed).filter(|(_, existed)| **existed) {
-                        let change = Change::Unsubscribe(session_id, filter);
-                        turn.keeper.keep(change, turn.keeper.sessions());
-                    }
-                }
-                session.wait_for_kept(turn);
+                let gone = filters.into_iter().zip(&existed).filter(|(_, existed)| **existed);
+                session.forget_subscriptions(gone.map(|(filter, _)| filter), turn);
                 let reason = |existed: bool| {
                     if existed {
                         UnsubackReason::Success

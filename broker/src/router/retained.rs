@@ -121,12 +121,12 @@ impl Retained {
         self.messages.get(topic)
     }
 
-    /// Drops expired messages among the next `examine_max` and returns how many; the next call goes on behind them, and
+    /// Drops expired messages among the next `examine_max` and returns their topics; the next call goes on behind them, and
     /// from the front again when the end was reached.
-    pub fn remove_expired(&mut self, now: Millis, examine_max: usize) -> usize {
+    pub fn remove_expired(&mut self, now: Millis, examine_max: usize) -> Vec<TopicName> {
         if self.mortal == 0 {
             self.swept = None;
-            return 0;
+            return Vec::new();
         }
         let from = self.swept.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut expired = Vec::new();
@@ -149,7 +149,7 @@ impl Retained {
                 self.write_off(&message);
             }
         }
-        expired.len()
+        expired
     }
 
     /// Adds to `found` the messages behind `cursor` that `filter` matches, in the order of their topics, until the

@@ -176,11 +176,7 @@ impl Inflight {
     }
 
     /// Takes the client's answer to the conversation `id`. The exchange comes back when it is over.
-    pub(crate) fn acknowledge(
-        &mut self,
-        id: PacketId,
-        event: DeliverEvent,
-    ) -> (Acknowledged, Option<Over>) {
+    pub(crate) fn acknowledge(&mut self, id: PacketId, event: DeliverEvent) -> (Acknowledged, Option<Over>) {
         let place = self.place_of(id);
         let Some(entry) = self.ring.get_mut(place).and_then(Option::as_mut) else {
             return (Acknowledged::Unknown, None);
@@ -221,7 +217,10 @@ impl Inflight {
             None => id + PACKET_IDS - ids.last().unwrap_or(id),
         };
         let gaps = ids.iter().enumerate().map(gap);
-        let oldest = gaps.enumerate().max_by_key(|(_, gap)| *gap).map_or(0, |(place, _)| place);
+        let oldest = gaps
+            .enumerate()
+            .max_by_key(|(_, gap)| *gap)
+            .map_or(0, |(place, _)| place);
         open.rotate_left(oldest);
         for (open, exchange) in open {
             if self.ring.is_empty() {

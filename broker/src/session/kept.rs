@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{PacketId, QoS};
+use mqtt_codec::{PacketId, QoS, TopicFilter};
 
 use super::inflight::Over;
 use super::{Delivery, Link, Session, Unreleased};
 use crate::counters::Drop;
 use crate::durable::{Change, Durability, Entry, Found, Gate, OpenDelivery, SessionImage, WillImage};
 use crate::exchange::Kind;
+use crate::router::SubscriptionOptions;
 use crate::turn::Turn;
 
 impl Session {
@@ -59,6 +60,30 @@ impl Session {
         self.wait_for_kept(turn);
     }
 
+    /// Has the store keep subscriptions that were granted. The SUBACK waits for it.
+    pub(crate) fn keep_subscriptions(
+        &mut self,
+        granted: impl Iterator<Item = (TopicFilter, SubscriptionOptions)>,
+        turn: &mut Turn,
+    ) {
+        turn.keeper.begin();
+        if let Some(id) = self.id {
+            let durability = turn.keeper.sessions();
+            granted.for_each(|(filter, options)| turn.keeper.keep(Change::Subscribe(id, filter, options), durability));
+        }
+        self.wait_for_kept(turn);
+    }
+
+    /// Has the store forget subscriptions. The UNSUBACK waits for it.
+    pub(crate) fn forget_subscriptions(&mut self, gone: impl Iterator<Item = TopicFilter>, turn: &mut Turn) {
+        turn.keeper.begin();
+        if let Some(id) = self.id {
+            let durability = turn.keeper.sessions();
+            gone.for_each(|filter| turn.keeper.keep(Change::Unsubscribe(id, filter), durability));
+        }
+        self.wait_for_kept(turn);
+    }
+
     /// Has the store keep a delivery that is queued, or sent under `packet_id`. Of QoS 2, nothing leaves before it is
     /// known under which id: the client would take a second attempt for another message.
     pub(super) fn keep(
@@ -88,12 +113,13 @@ impl Session {
                 durability
             }
             (Some(place), Some(packet_id)) => {
-                let durability = match delivery.qos {
-                    QoS::ExactlyOnce => turn.keeper.sessions(),
-                    QoS::AtMostOnce | QoS::AtLeastOnce => Durability::Os,
-                };
                 delivery.told = true;
-                turn.keeper.keep(Change::Sent(id, place, packet_id), durability);
+                let change = Change::Sent(id, place, packet_id);
+                if delivery.qos != QoS::ExactlyOnce {
+                    return turn.keeper.note(change);
+                }
+                let durability = turn.keeper.sessions();
+                turn.keeper.keep(change, durability);
                 durability
             }
             (Some(_), None) => return,

@@ -249,9 +249,7 @@ impl Session {
     /// Has the queue looked at when room may come into it. Only a session that is away needs it: publishers are refused
     /// for it and so do not look themselves, and nothing else empties its queue.
     pub(crate) fn plan_purge(&self, turn: &mut Turn) {
-        if self.link.is_none()
-            && turn.presence.is_full(self.key)
-        {
+        if self.link.is_none() && turn.presence.is_full(self.key) {
             let beyond = self.queue.is_beyond().then(|| turn.now.plus(PURGE_BEYOND_MILLIS));
             if let Some(at) = self.queue.next_expiry().into_iter().chain(beyond).min() {
                 turn.timers.set(at, self.key, Timer::Purge);

@@ -106,7 +106,9 @@ impl Session {
         match (self.feeds.front(), &self.link) {
             // A feed leaves half of the buffer to live messages.
             (Some(feed), Some(link)) if feed.qos == QoS::AtMostOnce => link.out.len() < turn.limits.out_bytes_max / 2,
-            (Some(_), Some(_)) => self.may_send(turn),
+            // What is in flight precedes what waits in a queue that is kept: that is how it is told apart when it is read
+            // back.
+            (Some(_), Some(_)) => self.may_send(turn) && (self.id.is_none() || self.queue.is_empty()),
             (None, _) | (_, None) => false,
         }
     }

@@ -36,6 +36,18 @@ impl TopicFilter {
         Ok(Self(text))
     }
 
+    /// Checks by the rules of 3.1.1, which let more stand behind `$share/`: for filters that a client of any version may
+    /// have subscribed to.
+    ///
+    /// # Errors
+    ///
+    /// As [`TopicFilter::new`], apart from what concerns the share name.
+    pub fn of_any_version(text: impl Into<ByteString>) -> Result<Self, Violation> {
+        let text = text.into();
+        check(&text, Version::V311).map_err(|rule| Violation::new(rule, Version::V311))?;
+        Ok(Self(text))
+    }
+
     /// The share name and the filter behind it, when this is a shared subscription.
     #[must_use]
     pub fn share(&self) -> Option<(&str, &str)> {

@@ -1,0 +1,289 @@
+//! The store actor: a thread of its own that writes what the lines gather, so that no line waits for a disk.
+//!
+//! What comes while a commit is under way goes into the next one: one write and one `fdatasync` for all of it. When the
+//! store has come further, the lines' postboxes say so.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use broker::durable::{Batch, Change, Durability, Health};
+use mqtt_codec::TopicName;
+use storage::{Archive, Shard};
+
+use self::account::Accounts;
+pub(crate) use self::postbox::Postbox;
+use self::work::Count;
+use crate::clock::{self, Clock};
+use crate::tables::SharedTables;
+
+mod account;
+mod open;
+mod postbox;
+mod translate;
+mod work;
+
+use self::open::Reopen;
+pub(crate) use self::open::{Opened, open, restore};
+
+/// Batches that may wait for the store, whatever their bytes.
+const ERRANDS_MAX: usize = 4096;
+/// Between two attempts when there was no room.
+const RETRY: Duration = Duration::from_millis(100);
+/// Between two attempts to open an engine that failed.
+const REOPEN: Duration = Duration::from_secs(5);
+/// Longest time that what nobody waits for stays in memory alone.
+const UNWRITTEN_MAX: Duration = Duration::from_millis(50);
+/// Longest time that what is with the kernel waits for the device, where nobody waits for it.
+const UNSYNCED_MAX: Duration = Duration::from_secs(1);
+/// What the store actor is asked to do.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// From a line: its turn's changes and questions, and what they count for.
+    Batch(Box<Batch>, usize),
+    /// From the daemon: these topics have no retained message any more.
+    Expired(Vec<TopicName>),
+    /// From the daemon: write everything and end.
+    Stop,
+}
+
+/// The way to the store actor.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreAddr {
+    errands: SyncSender<Errand>,
+    backlog: Arc<AtomicUsize>,
+    backlog_max: usize,
+}
+
+impl StoreAddr {
+    pub(crate) fn channel(backlog_max: usize) -> (Self, Receiver<Errand>) {
+        let (errands, receiver) = sync_channel(ERRANDS_MAX);
+        let backlog = Arc::new(AtomicUsize::new(0));
+        let addr = Self {
+            errands,
+            backlog,
+            backlog_max,
+        };
+        (addr, receiver)
+    }
+
+    /// Hands a batch over, or back if too many wait.
+    pub(crate) fn send(&self, batch: Box<Batch>) -> Result<(), Box<Batch>> {
+        let cost = cost_of(&batch);
+        self.backlog.fetch_add(cost, Ordering::Relaxed);
+        match self.errands.try_send(Errand::Batch(batch, cost)) {
+            Ok(()) => Ok(()),
+            Err(
+                TrySendError::Full(Errand::Batch(batch, cost)) | TrySendError::Disconnected(Errand::Batch(batch, cost)),
+            ) => {
+                self.backlog.fetch_sub(cost, Ordering::Relaxed);
+                Err(batch)
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Ok(()),
+        }
+    }
+
+    /// Tells of retained messages that have expired; what finds no room is told at the next start.
+    pub(crate) fn expire(&self, topics: Vec<TopicName>) {
+        if self.errands.try_send(Errand::Expired(topics)).is_err() {
+            tracing::debug!("the store is busy: expired retained messages are removed from it at the next start");
+        }
+    }
+
+    /// Asks the actor to end; waits for room.
+    pub(crate) fn stop(&self) {
+        if self.errands.send(Errand::Stop).is_err() {
+            tracing::debug!("the store had ended before it was asked to");
+        }
+    }
+
+    /// Whether so much waits that lines read no more.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.backlog.load(Ordering::Relaxed) > self.backlog_max
+    }
+}
+
+/// Bytes that a batch counts for while it waits.
+fn cost_of(batch: &Batch) -> usize {
+    const CHANGE: usize = 64;
+    let cost = |change: &Change| {
+        let message = if let Change::Queue(_, entry) = change {
+            entry.message.cost()
+        } else {
+            0
+        };
+        CHANGE + message
+    };
+    batch.changes.iter().map(cost).sum()
+}
+
+/// What the actor is told of its work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommitSettings {
+    /// Longest wait for company when the store is busy.
+    pub(crate) wait_max: Duration,
+    /// Bytes that one commit takes.
+    pub(crate) bytes_max: usize,
+    /// Bytes of journal, and of what it holds in memory, from which on it is settled.
+    pub(crate) journal_bytes_max: u64,
+}
+
+/// See the module.
+pub(crate) struct StoreActor {
+    archive: Archive<Shard>,
+    reopen: Reopen,
+    /// When the engine failed last, if it has not worked since.
+    engine_failed_at: Option<Instant>,
+    errands: Receiver<Errand>,
+    backlog: Arc<AtomicUsize>,
+    postboxes: Vec<Arc<Postbox>>,
+    tables: SharedTables,
+    clock: Clock,
+    settings: CommitSettings,
+    accounts: Accounts,
+    health: Health,
+    /// What found no room.
+    held: Vec<Errand>,
+    counts: VecDeque<Count>,
+    /// What was applied asks for this, and there was no room to commit it.
+    uncommitted: Durability,
+    /// Applied and not with the kernel, because nobody waits for it.
+    unwritten: bool,
+    /// With the kernel and not with the device.
+    unsynced: bool,
+    synced_at: Instant,
+    /// Whether the last look found work in the background.
+    more_upkeep: bool,
+    commits_since_upkeep: u32,
+    /// The highest number that any line has given out.
+    serial: u64,
+    /// Whether ended sessions may have left records.
+    sweeps: bool,
+    /// How long the last commit took, and whether it had company.
+    took: Duration,
+    busy: bool,
+    stopping: bool,
+}
+
+impl StoreActor {
+    pub(crate) fn new(
+        Opened {
+            archive,
+            serial,
+            reopen,
+            ..
+        }: Opened,
+        (addr, errands): (&StoreAddr, Receiver<Errand>),
+        postboxes: Vec<Arc<Postbox>>,
+        tables: SharedTables,
+        clock: Clock,
+        settings: CommitSettings,
+    ) -> Self {
+        Self {
+            archive,
+            reopen,
+            engine_failed_at: None,
+            errands,
+            backlog: Arc::clone(&addr.backlog),
+            accounts: Accounts::new(u16::try_from(postboxes.len()).unwrap_or(u16::MAX)),
+            postboxes,
+            tables,
+            clock,
+            settings,
+            health: Health::Well,
+            held: Vec::new(),
+            counts: VecDeque::new(),
+            uncommitted: Durability::Memory,
+            unwritten: false,
+            unsynced: false,
+            synced_at: clock::instant(),
+            more_upkeep: true,
+            commits_since_upkeep: 0,
+            serial,
+            sweeps: true,
+            took: Duration::ZERO,
+            busy: false,
+            stopping: false,
+        }
+    }
+
+    /// Works until it is asked to stop, or nobody is left who could ask.
+    pub(crate) fn run(mut self) {
+        while !self.stopping {
+            let group = self.gather();
+            self.stopping = group.iter().any(|errand| matches!(errand, Errand::Stop));
+            if self.health == Health::Failed {
+                self.release(&group);
+            } else if let Err(error) = self.work(group) {
+                self.fail(&error);
+            }
+        }
+        if self.health != Health::Failed
+            && let Err(error) = self.archive.commit(storage::Durability::Power)
+        {
+            tracing::error!(%error, "the store could not be written to the end");
+        }
+    }
+
+    /// Waits for something to do and takes what there is, up to the bound of one commit.
+    fn gather(&mut self) -> Vec<Errand> {
+        if !self.held.is_empty() || self.uncommitted != Durability::Memory {
+            // Nothing more is taken in before there is room for what is here.
+            std::thread::sleep(RETRY);
+            return std::mem::take(&mut self.held);
+        }
+        let Some(first) = self.first() else { return Vec::new() };
+        let mut bytes = weight(&first);
+        let mut group = vec![first];
+        let patience = if self.busy {
+            self.took.min(self.settings.wait_max)
+        } else {
+            Duration::ZERO
+        };
+        let deadline = clock::deadline(patience);
+        while bytes < self.settings.bytes_max {
+            let Some(errand) = self.next(deadline) else { break };
+            bytes += weight(&errand);
+            group.push(errand);
+        }
+        self.busy = group.len() > 1;
+        group
+    }
+
+    /// The next errand: at once if there is work in the background, and else when it comes or what is with the kernel
+    /// has waited long enough.
+    fn first(&self) -> Option<Errand> {
+        let idle = self.health == Health::Failed || !(self.more_upkeep || self.sweeps) && self.counts.is_empty();
+        let patience = if self.unwritten { UNWRITTEN_MAX } else { UNSYNCED_MAX };
+        let wait = if idle { patience } else { Duration::ZERO };
+        match self.errands.recv_timeout(wait) {
+            Ok(errand) => Some(errand),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Errand::Stop),
+        }
+    }
+
+    /// What has come, or comes before the deadline.
+    fn next(&self, deadline: Instant) -> Option<Errand> {
+        let errand = self.errands.try_recv();
+        errand
+            .or_else(|_| self.errands.recv_timeout(clock::until(deadline)))
+            .ok()
+    }
+
+    /// Takes a group off the account of what waits.
+    fn release(&self, group: &[Errand]) {
+        self.backlog
+            .fetch_sub(group.iter().map(weight).sum(), Ordering::Relaxed);
+    }
+}
+
+/// Bytes that an errand counts for.
+fn weight(errand: &Errand) -> usize {
+    match errand {
+        Errand::Batch(_, cost) => *cost,
+        Errand::Expired(_) | Errand::Stop => 0,
+    }
+}
