@@ -4,6 +4,7 @@ import shutil
 
 import exchange
 import pytest
+from restartable import Restartable
 from wire import V5, Wire
 
 # What Debian's mosquitto 2.0.11 does otherwise than the standard, as these tests read it.
@@ -58,6 +59,22 @@ def start(tmp_path):
     yield start_one
     for one in brokers:
         one.stop()
+
+
+@pytest.fixture
+def restartable(tmp_path):
+    """Makes brokers that keep their data over restarts; all are killed with the test."""
+    brokers = []
+
+    def make(*settings, **keywords):
+        directory = tmp_path / str(len(brokers))
+        directory.mkdir()
+        brokers.append(Restartable(directory, *settings, **keywords))
+        return brokers[-1]
+
+    yield make
+    for one in brokers:
+        one.kill()
 
 
 @pytest.fixture

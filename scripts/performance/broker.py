@@ -24,10 +24,13 @@ class NotStarted(Exception):
 
 
 class Broker:
-    """A context manager; inside of it the broker serves `port` as process `pid`."""
+    """A context manager; inside of it the broker serves `port` as process `pid`.
 
-    def __init__(self, peer, binary, *, is_bounded=False, more=()):
-        self.peer, self.binary, self.is_bounded, self.more = peer, binary, is_bounded, more
+    `disk` is a directory on a disk, for a broker that keeps sessions; without it its files are in memory.
+    """
+
+    def __init__(self, peer, binary, *, is_bounded=False, disk=None, more=()):
+        self.peer, self.binary, self.is_bounded, self.disk, self.more = peer, binary, is_bounded, disk, more
         self.process, self.directory = None, None
         self.port, self.second_port = free_ports(2)
 
@@ -39,7 +42,7 @@ class Broker:
     def command(self):
         """The command line, with the configuration written to the broker's own directory."""
         place = {"@PORT@": str(self.port), "@PORT2@": str(self.second_port), "@DIR@": self.directory.name}
-        source = self.peer.configuration_of(self.is_bounded)
+        source = self.peer.configuration_of(self.is_bounded, is_persistent=self.disk is not None)
         # rumqttd and rmqttd take the format from the extension.
         target = Path(self.directory.name) / f"broker{source.suffix}"
         target.write_text(filled(source.read_text(), place))
@@ -47,9 +50,8 @@ class Broker:
         return [filled(word, place) for word in self.peer.command] + list(self.more)
 
     def __enter__(self):
-        # In memory, so that a broker which stores waits for no disk.
-        room = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.directory = tempfile.TemporaryDirectory(prefix="strowger-compare-", dir=room)
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.directory = tempfile.TemporaryDirectory(prefix="strowger-compare-", dir=self.disk or memory)
         try:
             with open(Path(self.directory.name) / "output", "wb") as output:
                 self.process = subprocess.Popen(

@@ -76,7 +76,19 @@ def circumstances(results):
         which = "" if len(occasions) == 1 else " (" + ", ".join(scenario.name for scenario, _ in found) + ")"
         lines.append(f"Measured on {key}{which}. Load average of the machine before the first run: {found[0][1]:.1f}.")
         lines.append("")
+    for disk, names in disks(results).items():
+        lines += [f"Files of what is kept ({', '.join(names)}): {disk}.", ""]
     return lines[:-1] or ["Nothing was measured."]
+
+
+def disks(results):
+    """The disks that sessions were kept on, each with the names of the scenarios."""
+    found = {}
+    for scenario in measured(results):
+        disk = results.circumstances(scenario).get("disk")
+        if disk:
+            found.setdefault(disk, []).append(scenario.name)
+    return found
 
 
 def faults(results):
@@ -209,10 +221,8 @@ def peers(results):
         if peer.name not in results.peers():
             continue
         lines += [f"### {peer.name}", "", *peer.notes, ""]
-        for is_bounded in (False, True) if peer.bounded else (False,):
-            file = peer.configuration_of(is_bounded)
-            if is_bounded:
-                lines += ["Where one reader stops, with bounded queues:", ""]
+        for heading, file in peer.configurations():
+            lines += [heading, ""] if heading else []
             lines += [f"`{file.relative_to(ROOT)}`", "", "```toml" if file.suffix == ".toml" else "```text"]
             lines += [*file.read_text().strip().splitlines(), "```", ""]
     return lines[:-1]

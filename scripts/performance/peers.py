@@ -13,6 +13,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 CONFIGURATIONS = ROOT / "benches/peers"
 CACHE = ROOT / "tests/.cache/peers"
 SBIN = "/usr/sbin:/usr/local/sbin"
+# Scenarios that speak 5.0.
+DURABLE = ("durable", "durable-2k")
 
 
 class Unavailable(Exception):
@@ -26,10 +28,12 @@ class Peer:
     name: str
     command: tuple
     configuration: str
-    """Its file in benches/peers; beside it may stand one for bounded queues, called STEM-bounded."""
+    """Its file in benches/peers; beside it may stand STEM-bounded for bounded queues and STEM-persistent for sessions
+    that are kept on disk."""
     version: tuple
     """The arguments that make it print its version."""
     bounded: str = ""
+    persistent: str = ""
     package: str = ""
     """The Debian package that it comes in."""
     crate: str = ""
@@ -41,9 +45,19 @@ class Peer:
     cannot: dict = field(default_factory=dict)
     """Scenarios that are not run with it, each with the reason."""
 
-    def configuration_of(self, is_bounded):
+    def configuration_of(self, is_bounded=False, is_persistent=False):
         """The configuration file for a scenario."""
-        return CONFIGURATIONS / (self.bounded if is_bounded and self.bounded else self.configuration)
+        chosen = self.bounded if is_bounded else self.persistent if is_persistent else ""
+        return CONFIGURATIONS / (chosen or self.configuration)
+
+    def configurations(self):
+        """Each of its configuration files with a heading that says what it is for; the usual one has none."""
+        files = [("", self.configuration_of())]
+        if self.bounded:
+            files.append(("Where one reader stops, with bounded queues:", self.configuration_of(is_bounded=True)))
+        if self.persistent:
+            files.append(("Where sessions are kept:", self.configuration_of(is_persistent=True)))
+        return files
 
 
 STROWGER = Peer(
@@ -52,7 +66,11 @@ STROWGER = Peer(
     "strowger.toml",
     ("--version",),
     bounded="strowger-bounded.toml",
-    notes=("Sessions and messages in memory, no log, limits raised; lines as by default, one less than cores.",),
+    notes=(
+        "The engine and the durability of its defaults in every scenario: what is acknowledged survives a power cut.",
+        "Where no session is kept and nothing is retained, nothing is written. No log, limits raised; lines as by",
+        "default, one less than cores.",
+    ),
 )
 MOSQUITTO = Peer(
     "mosquitto",
@@ -60,8 +78,12 @@ MOSQUITTO = Peer(
     "mosquitto.conf",
     ("-h",),
     bounded="mosquitto-bounded.conf",
+    persistent="mosquitto-persistent.conf",
     package="mosquitto",
-    notes=("Debian's package. No persistence, no log, queues without bounds. It works in one thread.",),
+    notes=(
+        "Debian's package. No persistence but where sessions are kept, no log, queues without bounds. It works in one",
+        "thread.",
+    ),
 )
 RUMQTTD = Peer(
     "rumqttd",
@@ -72,11 +94,12 @@ RUMQTTD = Peer(
     # Its lock file has metrics 0.22.1, which Rust 1.95 refuses (E0521).
     is_locked=False,
     notes=(
-        "Keeps messages in a log per filter, in memory, and drops the oldest segment when ten are full.",
+        "Keeps messages and sessions in memory, in a log per filter, and drops the oldest segment when ten are full.",
         "Routing is one thread, all sockets are another.",
         "A subscriber gets 100 retained messages with QoS 1 and no more; mosquitto_sub shows the same.",
         "Built with the newest compatible dependencies, as those of its lock file do not compile with Rust 1.95.",
     ),
+    cannot=dict.fromkeys(DURABLE, "the scenario speaks 5.0, and rumqttd is given its listener for 3.1.1 only"),
 )
 NATS = Peer(
     "nats-server",
@@ -86,12 +109,14 @@ NATS = Peer(
     package="nats-server",
     notes=(
         "MQTT needs JetStream. QoS 0 does not pass through it; each QoS 1 message is stored in a stream and read from it.",
-        "The streams of MQTT are of files, which lie in a memory file system here: a message outlives the process and",
-        "not the machine. That is more than the other brokers promise in this comparison.",
+        "The streams of MQTT are of files: a message outlives the process and not for certain the machine.",
         "A client identifier that comes back right after its DISCONNECT may find its old connection still there; the",
         "server then closes one of them, which ends the scenario of CONNECT and DISCONNECT.",
     ),
-    cannot={"p2p-2": "MQTT QoS 2 is not in nats-server before 2.10: it closes the connection"},
+    cannot={
+        "p2p-2": "MQTT QoS 2 is not in nats-server before 2.10: it closes the connection",
+        **dict.fromkeys(DURABLE, "the scenario speaks 5.0, and nats-server 3.1.1 only"),
+    },
 )
 RMQTTD = Peer(
     "rmqttd",
@@ -99,7 +124,10 @@ RMQTTD = Peer(
     "rmqttd.toml",
     ("-V",),
     crate="rmqttd@0.24",
-    notes=("Retained messages by its plug-in, in memory; access lists, counters and HTTP interface off.",),
+    notes=(
+        "Sessions in memory, and retained messages by its plug-in, in memory; access lists, counters and HTTP interface",
+        "off.",
+    ),
 )
 
 PEERS = (STROWGER, MOSQUITTO, RUMQTTD, NATS, RMQTTD)

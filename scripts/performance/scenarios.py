@@ -46,6 +46,9 @@ class Scenario:
     """Whether it runs for a time, so that a duration can be given."""
     is_bounded: bool = False
     """Whether queues have bounds, Strowger's defaults."""
+    is_persistent: bool = False
+    """Whether it is about what a broker keeps for later: its files lie on a disk, and a broker that can keep sessions
+    is told to."""
     idle: int = 0
     """Idle connections beside the load."""
     quick: tuple = ()
@@ -127,6 +130,18 @@ GROUPS = (
         ),
     ),
     Group(
+        "durable",
+        "Acknowledged messages to sessions that are kept",
+        (
+            Column("acknowledged/s", "figures.acknowledged_per_sec"),
+            Column("CPU per message, µs", "figures.cpu_us_per_message"),
+            Column("acknowledgement p50, µs", "latency.p50_us"),
+            Column("p99, µs", "latency.p99_us"),
+            Column("most, µs", "latency.max_us"),
+            *COMMON,
+        ),
+    ),
+    Group(
         "offline",
         "Messages queued for clients that are away",
         (
@@ -135,6 +150,7 @@ GROUPS = (
             Column("memory per queued message, bytes", "figures.bytes_per_queued_message"),
             Column("queued/s", "figures.queued_per_sec"),
             Column("delivered/s", "figures.delivered_per_sec"),
+            Column("delivering twice as many: time per message ×", "figures.delivering_growth_ratio"),
         ),
     ),
     Group(
@@ -246,19 +262,41 @@ SCENARIOS = (
         group="latency",
     ),
     Scenario(
+        "durable",
+        "QoS 1, 64 publishers with one message in flight to 64 sessions that are kept",
+        ("durable",),
+        figure="figures.cpu_us_per_message",
+        group="durable",
+        is_persistent=True,
+    ),
+    Scenario(
+        "durable-2k",
+        "the same at 2,000 messages/s: acknowledgement",
+        ("durable", "--rate", "2000"),
+        figure="latency.p99_us",
+        unit="µs at p99",
+        target_max=20_000,
+        group="durable",
+        is_persistent=True,
+    ),
+    Scenario(
         "offline",
-        "90,000 messages QoS 1 queued for 100 clients that are away",
-        ("offline", "--qos", "1", "--count", "90000", "--payload", "64"),
+        "100,000 messages QoS 1 queued for 100 clients that are away",
+        ("offline", "--qos", "1", "--count", "100000", "--doubled", "--payload", "64"),
+        is_against_mosquitto=True,
         group="offline",
         is_timed=False,
+        is_persistent=True,
         quick=("offline", "--qos", "1", "--count", "9000", "--payload", "64"),
     ),
     Scenario(
         "retained",
         "10,000 retained messages QoS 1 to each of 10 subscribers",
         ("retained", "--qos", "1", "--topics", "10000", "--subscribers", "10", "--payload", "64"),
+        is_against_mosquitto=True,
         group="retained",
         is_timed=False,
+        is_persistent=True,
         quick=("retained", "--qos", "1", "--topics", "1000", "--subscribers", "10", "--payload", "64"),
     ),
     Scenario(

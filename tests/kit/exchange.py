@@ -39,7 +39,9 @@ class Broker:
     def _command(self, directory, options):
         if self.kind == "strowger":
             # Two lines on any machine, so that what crosses lines is tested, too.
-            return [STROWGER, "serve", "--bind", f"127.0.0.1:{self.port}", "--set", "broker.lines=2", *options]
+            store = str(directory / f"store-{self.port}")
+            bind = f"127.0.0.1:{self.port}"
+            return [STROWGER, "serve", "--bind", bind, "--data-dir", store, "--set", "broker.lines=2", *options]
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         conf = directory / f"mosquitto-{self.port}.conf"
         conf.write_text(
