@@ -23,7 +23,8 @@ Exit codes:
   1    bench: a message was lost, came twice or out of order, or the broker went away
   27   sub: the time given with -W is over
   64   wrong usage or configuration
-  69   the port is in use, or no broker can be reached
+  65   the data directory is damaged, or of a version that is not known
+  69   the port or the data directory is in use, or no broker can be reached
   74   reading or writing failed
   1-5, 128-162  pub and sub: the broker refused; the MQTT return code or reason code";
 

@@ -149,8 +149,8 @@ pub(crate) struct StoreActor {
     counts: VecDeque<Count>,
     /// What was applied asks for this, and there was no room to commit it.
     uncommitted: Durability,
-    /// Applied and not with the kernel, because nobody waits for it.
-    unwritten: bool,
+    /// Since when something is applied and not with the kernel, because nobody waits for it.
+    unwritten_since: Option<Instant>,
     /// With the kernel and not with the device.
     unsynced: bool,
     synced_at: Instant,
@@ -196,7 +196,7 @@ impl StoreActor {
             held: Vec::new(),
             counts: VecDeque::new(),
             uncommitted: Durability::Memory,
-            unwritten: false,
+            unwritten_since: None,
             unsynced: false,
             synced_at: clock::instant(),
             more_upkeep: true,
@@ -256,7 +256,11 @@ impl StoreActor {
     /// has waited long enough.
     fn first(&self) -> Option<Errand> {
         let idle = self.health == Health::Failed || !(self.more_upkeep || self.sweeps) && self.counts.is_empty();
-        let patience = if self.unwritten { UNWRITTEN_MAX } else { UNSYNCED_MAX };
+        let patience = if self.unwritten_since.is_some() {
+            UNWRITTEN_MAX
+        } else {
+            UNSYNCED_MAX
+        };
         let wait = if idle { patience } else { Duration::ZERO };
         match self.errands.recv_timeout(wait) {
             Ok(errand) => Some(errand),

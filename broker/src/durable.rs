@@ -192,6 +192,8 @@ pub enum Found {
     },
     /// See [`Wanted::Window`].
     Window(Window),
+    /// The store has it and cannot read it: it is damaged.
+    Unreadable,
     /// See [`Wanted::Count`]: entries, and their bytes by [`Message::cost`].
     Count {
         /// The place that was asked with.

@@ -17,8 +17,8 @@ mod space;
 use std::path::Path;
 
 use storage::{
-    Batch, Durability, FjallOptions, FjallStore, KEY_BYTES_MAX, MemoryStore, ScanLimit, SledOptions, SledStore, Store,
-    StoreError, Table,
+    Batch, DataDirectory, Durability, FjallOptions, FjallStore, KEY_BYTES_MAX, MemoryStore, ScanLimit, Shard,
+    ShardOptions, SledOptions, SledStore, Store, StoreError, Table,
 };
 
 const A: Table = Table(1);
@@ -39,7 +39,7 @@ struct Engine {
 }
 
 /// All stores that are tested; one line each.
-const ENGINES: [Engine; 3] = [
+const ENGINES: [Engine; 4] = [
     Engine {
         name: "memory",
         is_durable: false,
@@ -54,6 +54,19 @@ const ENGINES: [Engine; 3] = [
         name: "sled",
         is_durable: true,
         open: |directory| Ok(Box::new(SledStore::open(directory, SledOptions::default())?)),
+    },
+    Engine {
+        name: "shard",
+        is_durable: true,
+        open: |directory| {
+            let directory = DataDirectory::open(directory, "fjall")?;
+            let mut options = ShardOptions::new(Box::new(FjallStore::open(&directory.shelf(), SMALL)?));
+            // Small, so that most of what is tested passes through the engine.
+            options.segment_bytes = 256 << 10;
+            options.journal_bytes_max = 1 << 20;
+            options.overlay_bytes_max = 1 << 20;
+            Ok(Box::new(Shard::open(directory, options)?.0))
+        },
     },
 ];
 

@@ -99,7 +99,7 @@ fn report(path: &Path, recovery: &Recovery, begun: Instant) {
             file = %torn.file.display(),
             offset = torn.offset,
             bytes = torn.bytes,
-            "the last write before the broker ended was not finished: it is cut off; nothing in it had been acknowledged"
+            "the last write before the broker ended was not finished: it is cut off; if the medium is sound, nothing in it had been acknowledged"
         );
     }
     tracing::info!(

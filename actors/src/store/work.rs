@@ -4,7 +4,7 @@ use broker::durable::{Batch, Durability, Fetch, Fetched, Found, Health, Place, W
 use storage::{Room, ScanLimit, Stamp, Store, StoreError, StoreTime};
 
 use super::translate::{carry_out, open_of, place, window_of};
-use super::{Errand, REOPEN, StoreActor, UNSYNCED_MAX};
+use super::{Errand, REOPEN, StoreActor, UNSYNCED_MAX, UNWRITTEN_MAX};
 use crate::clock;
 
 /// Entries that are counted, or records of ended sessions that are removed, between two commits.
@@ -46,11 +46,18 @@ impl StoreActor {
             let late = clock::since(self.synced_at) > UNSYNCED_MAX;
             self.commit(if late { Durability::Disk } else { durability })?;
             self.took = clock::since(begun);
-        } else if group.is_empty() && (self.unwritten || self.unsynced) {
+        } else if self.is_overdue(group.is_empty()) {
             self.commit(Durability::Disk)?;
         }
-        for batch in group.iter().filter_map(batch_of) {
-            batch.fetches.iter().try_for_each(|fetch| self.fetch(*fetch))?;
+        for fetch in group.iter().filter_map(batch_of).flat_map(|batch| &batch.fetches) {
+            match self.fetch(*fetch) {
+                // It concerns this session alone.
+                Err(error @ StoreError::Damaged { .. }) => {
+                    tracing::error!(%error, "a session cannot be served");
+                    self.answer(*fetch, Found::Unreadable);
+                }
+                fetched => fetched?,
+            }
         }
         self.look_for_room();
         self.keep_house(group.is_empty())
@@ -111,8 +118,16 @@ impl StoreActor {
             };
             highest = highest.max(durability);
         }
-        self.unwritten |= !group.is_empty();
+        if !group.is_empty() {
+            self.unwritten_since.get_or_insert_with(clock::instant);
+        }
         highest
+    }
+
+    /// Whether what nobody waits for has waited long enough itself.
+    fn is_overdue(&self, idle: bool) -> bool {
+        let unwritten = self.unwritten_since.is_some_and(|since| clock::since(since) >= UNWRITTEN_MAX);
+        unwritten || (idle && self.unsynced)
     }
 
     fn commit(&mut self, durability: Durability) -> Result<(), StoreError> {
@@ -130,7 +145,7 @@ impl StoreActor {
             }
             committed => committed?,
         }
-        self.unwritten = false;
+        self.unwritten_since = None;
         self.unsynced = !synced;
         if synced {
             self.synced_at = clock::instant();

@@ -4,7 +4,7 @@ use mqtt_codec::{DisconnectReason, TopicFilter};
 
 use super::will::Testator;
 use super::{ConnectionKey, Line};
-use crate::durable::{Batch, Change, Deferred, Durability, Fetched, Health, Part, Progress, SessionImage, WillImage};
+use crate::durable::{Batch, Change, Deferred, Durability, Fetched, Found, Health, Part, Progress, SessionImage, WillImage};
 use crate::effect::{Cause, Effect};
 use crate::exchange::Refusal;
 use crate::key::SessionKey;
@@ -87,8 +87,18 @@ impl Line {
         else {
             return;
         };
-        if session.key == fetched.session && session.id == Some(fetched.id) {
-            session.take_found(fetched.found, &mut self.turn);
+        if session.key != fetched.session || session.id != Some(fetched.id) {
+            return;
+        }
+        let unreadable = matches!(fetched.found, Found::Unreadable);
+        session.take_found(fetched.found, &mut self.turn);
+        if unreadable && let Some(link) = &session.link {
+            let connection = ConnectionKey {
+                slot: session.key.slot(),
+                epoch: link.epoch,
+            };
+            let cause = Cause::Refused(Refusal::ServerUnavailable);
+            self.close_with(connection, DisconnectReason::UnspecifiedError, cause);
         }
         self.settle();
     }

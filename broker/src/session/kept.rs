@@ -223,6 +223,8 @@ impl Session {
                 (0..expired).for_each(|_| turn.drop_message(Drop::Expired));
                 self.queue.take_count(after, (entries, bytes))
             }
+            // The line has sent the client away; what is damaged is never served.
+            Found::Unreadable => return self.queue.give_up_asking(),
         };
         turn.counters.queued = (turn.counters.queued + after as u64).saturating_sub(before as u64);
         let limits = &turn.limits;

@@ -192,6 +192,13 @@ impl Queue {
         (before, self.len())
     }
 
+    /// The store could not answer: it may be asked again.
+    pub(crate) fn give_up_asking(&mut self) {
+        if let Some(beyond) = &mut self.beyond {
+            beyond.asked = None;
+        }
+    }
+
     /// When the next of them expires, of those in memory.
     pub(crate) fn next_expiry(&self) -> Option<Millis> {
         self.deliveries
