@@ -258,8 +258,10 @@ impl Desk {
 
     /// Writes what waits for clients, tells the other lines and the router what they are to know.
     pub(crate) fn flush(&self) {
-        self.send_forwards();
-        self.send_batch();
+        // In this order: what another line takes over from this one, the store has heard of.
+        if self.send_batch() {
+            self.send_forwards();
+        }
         let mut dirty = self.dirty.take();
         self.line.borrow_mut().swap_dirty(&mut dirty);
         for slot in dirty.drain(..) {
@@ -306,15 +308,14 @@ impl Desk {
     fn send_forwards(&self) {
         let mut unsent = self.unsent.borrow_mut();
         for (index, queue) in unsent.iter_mut().enumerate() {
-            let (forwards, part) = {
-                let mut line = self.line.borrow_mut();
-                let index = u16::try_from(index).unwrap_or(u16::MAX);
-                (line.take_forwards(index), line.part_for(index))
-            };
+            let forwards = self
+                .line
+                .borrow_mut()
+                .take_forwards(u16::try_from(index).unwrap_or(u16::MAX));
             if !forwards.is_empty() {
                 let cost = forwards.iter().map(cost_of).sum();
                 self.inboxes.add(index, cost);
-                queue.push_back(Deliver { forwards, part, cost });
+                queue.push_back(Deliver { forwards, cost });
             }
             let Some(line) = self.lines.get().and_then(|lines| lines.get(index)) else {
                 continue;
@@ -328,26 +329,26 @@ impl Desk {
         }
         let blocked = unsent.iter().any(|queue| !queue.is_empty());
         let store_is_behind = self.store.as_ref().is_some_and(|(store, _)| store.is_behind());
-        let behind = store_is_behind || !self.batches.borrow().is_empty();
-        let congested = blocked || behind || self.inboxes.any_above(self.settings.inbox_bytes_max, self.index);
+        let congested = blocked || store_is_behind || self.inboxes.any_above(self.settings.inbox_bytes_max, self.index);
         self.congested.set(congested);
         if !congested {
             self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
         }
     }
 
-    /// Tells the store what the turn has for it.
-    fn send_batch(&self) {
-        let Some((store, _)) = &self.store else { return };
+    /// Tells the store what the turn has for it; says whether it has taken everything.
+    fn send_batch(&self) -> bool {
+        let Some((store, _)) = &self.store else { return true };
         let mut batches = self.batches.borrow_mut();
         batches.extend(self.line.borrow_mut().take_batch().map(Box::new));
         while let Some(batch) = batches.pop_front() {
             if let Err(batch) = store.send(batch) {
                 batches.push_front(batch);
                 self.congested.set(true);
-                break;
+                return false;
             }
         }
+        true
     }
 
     /// Takes what the store has for this line, for as long as the line lives.

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use actix::Message;
 use broker::counters::Counters;
-use broker::durable::{Part, SessionImage, WillImage};
+use broker::durable::{SessionImage, WillImage};
 use broker::effect::Forward;
 use broker::line::Peer;
 use broker::router::SubscriptionOptions;
@@ -20,8 +20,6 @@ use crate::acceptor::Permit;
 #[rtype(result = "()")]
 pub(crate) struct Deliver {
     pub(crate) forwards: Vec<Forward>,
-    /// The batch of the sending line that waits for this line to have kept its part.
-    pub(crate) part: Option<Part>,
     /// What they count for in the account between the lines.
     pub(crate) cost: usize,
 }
@@ -72,6 +70,11 @@ pub(crate) struct Restore {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Execute(pub(crate) Box<WillImage>);
+
+/// From the daemon to a line at the start, when all have their sessions: do what came due while the broker was away.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CatchUp;
 
 /// From the daemon to a line that stops: does anything wait for the store?
 #[derive(Debug, Message)]

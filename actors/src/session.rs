@@ -11,7 +11,9 @@ use broker::counters::Counters;
 use crate::acceptor::{AcceptorActor, Close, Gate};
 use crate::desk::Desk;
 use crate::exchange::ExchangeActor;
-use crate::message::{Adopt, AwaitsStore, Count, Deliver, Drain, Execute, Lingering, PublishState, Rerouted, Restore};
+use crate::message::{
+    Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Execute, Lingering, PublishState, Rerouted, Restore,
+};
 use crate::settings::ListenerLimits;
 
 /// Messages of other actors that may wait here.
@@ -81,8 +83,7 @@ impl Handler<Deliver> for SessionActor {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         let now = self.desk.clock.now();
-        self.desk
-            .with_line(|line| line.deliver(&deliver.forwards, deliver.part, now));
+        self.desk.with_line(|line| line.deliver(&deliver.forwards, now));
         self.desk.inboxes.subtract(self.desk.index, deliver.cost);
     }
 }
@@ -117,6 +118,15 @@ impl Handler<Execute> for SessionActor {
     fn handle(&mut self, execute: Execute, _: &mut Self::Context) {
         let now = self.desk.clock.now();
         self.desk.with_line(|line| line.execute_will(*execute.0, now));
+    }
+}
+
+impl Handler<CatchUp> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: CatchUp, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| line.tick(now));
     }
 }
 

@@ -9,17 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use broker::durable::{Batch, Change, Durability, Health};
+use broker::durable::{Batch, Change, Durability, Health, Progress};
 use mqtt_codec::TopicName;
 use storage::{Archive, Shard};
 
-use self::account::Accounts;
 pub(crate) use self::postbox::Postbox;
 use self::work::Count;
 use crate::clock::{self, Clock};
 use crate::tables::SharedTables;
 
-mod account;
 mod open;
 mod postbox;
 mod translate;
@@ -142,7 +140,9 @@ pub(crate) struct StoreActor {
     tables: SharedTables,
     clock: Clock,
     settings: CommitSettings,
-    accounts: Accounts,
+    /// The last batch of each line that was applied, and how far the line was told that things are.
+    applied: Vec<u64>,
+    told: Vec<Progress>,
     health: Health,
     /// What found no room.
     held: Vec<Errand>,
@@ -187,7 +187,8 @@ impl StoreActor {
             engine_failed_at: None,
             errands,
             backlog: Arc::clone(&addr.backlog),
-            accounts: Accounts::new(u16::try_from(postboxes.len()).unwrap_or(u16::MAX)),
+            applied: vec![0; postboxes.len()],
+            told: vec![Progress::default(); postboxes.len()],
             postboxes,
             tables,
             clock,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mqtt_codec::{ClientId, PacketId, QoS, TopicFilter, TopicName, Will};
 
-pub(crate) use self::keeper::{Deferred, Keeper};
+pub(crate) use self::keeper::Keeper;
 
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
@@ -114,6 +114,35 @@ pub struct Entry {
     pub packet_id: Option<PacketId>,
 }
 
+/// A message on its way to sessions on another line. The line that has it from its publisher answers for it until the
+/// other has taken it over.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// Its number; later ones have higher ones.
+    pub place: Place,
+    /// The message.
+    pub message: Arc<Message>,
+    /// Queues have the same body.
+    pub shared: bool,
+    /// The shared group that chose the session.
+    pub via: Option<Arc<ShareKey>>,
+    /// Who gets it.
+    pub receivers: Vec<Addressee>,
+}
+
+/// A session that a [`Transfer`] is for.
+#[derive(Clone, Debug)]
+pub struct Addressee {
+    /// Its number in the store.
+    pub session: SessionId,
+    /// QoS towards it.
+    pub qos: QoS,
+    /// RETAIN flag towards it.
+    pub retain: bool,
+    /// Identifiers of the subscriptions that the message matched.
+    pub ids: SubscriptionIds,
+}
+
 /// One change of what the store keeps.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -139,6 +168,10 @@ pub enum Change {
     Forgotten(SessionId, PacketId),
     /// The retained message of the topic is another or gone: keep what the tables say.
     Retained(TopicName),
+    /// Keep a message for sessions on another line until that line has it.
+    Transfer(Box<Transfer>),
+    /// The line has it: with the body that it shared.
+    Transferred(Place, Option<MessageId>),
     /// Keep the will of a client whose session is not kept.
     Will(Box<WillImage>),
     /// Forget that will.
@@ -238,23 +271,10 @@ pub struct Batch {
     pub changes: Vec<Change>,
     /// What to read afterwards.
     pub fetches: Vec<Fetch>,
-    /// Batches of other lines that this one carries out a part of.
-    pub parts: Vec<Part>,
-    /// Parts of this one that other lines carry out: it counts as kept when they are.
-    pub awaits: u16,
     /// The highest that any of it asks for; [`Durability::Memory`]: nobody waits for it.
     pub durability: Durability,
     /// The highest number that the line has given out.
     pub serial: u64,
-}
-
-/// A batch of another line, part of which travels with messages to this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Whose batch.
-    pub line: u16,
-    /// Its number.
-    pub number: u64,
 }
 
 /// The batches of a line up to which everything is kept.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mqtt_codec::{ClientId, Version};
 
+use crate::durable::Place;
 use crate::key::SessionKey;
 use crate::line::{ConnectionKey, Peer};
 use crate::message::Message;
@@ -127,4 +128,6 @@ pub struct Forward {
     pub refused: Vec<SessionKey>,
     /// Several queues may take it, on whatever lines.
     pub shared: bool,
+    /// The store has it for sessions among the receivers, until this line has taken it over.
+    pub transfer: Option<Place>,
 }

@@ -24,6 +24,7 @@ use crate::tables::Tables;
 use crate::timers::Timers;
 use crate::turn::Turn;
 use directory::Directory;
+use estate::Estate;
 use routes::TopicCache;
 use share::Rotation;
 
@@ -31,6 +32,7 @@ mod acknowledge;
 mod admit;
 mod close;
 mod directory;
+mod estate;
 mod hold;
 mod kept;
 mod publish;
@@ -113,6 +115,8 @@ pub struct Line {
     rotation: Rotation,
     /// Messages for other lines, by line.
     forwards: Vec<Vec<Forward>>,
+    /// Sessions that ended and are still being read for what others are to have.
+    estates: Vec<Estate>,
     turn: Turn,
 }
 
@@ -148,6 +152,7 @@ impl Line {
             cache: TopicCache::new(limits.cached_topics_max, hasher.clone()),
             rotation: Rotation::new(hasher),
             forwards: (0..lines).map(|_| Vec::new()).collect(),
+            estates: Vec::new(),
             turn: Turn {
                 now: Millis::default(),
                 keeper: Keeper::new(index, &limits, serial),

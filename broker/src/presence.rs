@@ -5,17 +5,19 @@
 //! had better choose another member, and whether the queue has room, because what is acknowledged is never dropped.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
+use crate::durable::SessionId;
 use crate::key::SessionKey;
 
 const CONNECTED: u8 = 1;
 const FULL: u8 = 2;
-const KEPT: u8 = 4;
 const CHUNK: usize = 4096;
 
 struct Board {
     chunks: Box<[OnceLock<Box<[AtomicU8]>>]>,
+    /// The sessions' numbers in the store; 0: it does not keep them.
+    ids: Box<[OnceLock<Box<[AtomicU64]>>]>,
 }
 
 /// The board that all lines share.
@@ -33,6 +35,7 @@ impl Presence {
         let boards = (0..lines)
             .map(|_| Board {
                 chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
+                ids: (0..chunks).map(|_| OnceLock::new()).collect(),
             })
             .collect();
         Self {
@@ -76,21 +79,35 @@ impl Presence {
         }
     }
 
-    /// Notes whether the store keeps the session.
-    pub fn set_kept(&self, key: SessionKey, kept: bool) {
-        if self.set(key, KEPT, kept) {
-            if kept {
-                self.kept.fetch_add(1, Ordering::Relaxed);
-            } else {
-                self.kept.fetch_sub(1, Ordering::Relaxed);
-            }
+    /// Notes under which number the store keeps the session.
+    pub fn set_kept(&self, key: SessionKey, id: Option<SessionId>) {
+        let Some(chunk) = self.ids_of(key) else { return };
+        if id.is_none() && chunk.get().is_none() {
+            return;
         }
+        let ids = chunk.get_or_init(|| (0..CHUNK).map(|_| AtomicU64::new(0)).collect());
+        let Some(place) = ids.get(key.slot() as usize % CHUNK) else {
+            return;
+        };
+        let before = place.swap(id.map_or(0, |id| id.0), Ordering::Relaxed);
+        match (before != 0, id.is_some()) {
+            (false, true) => _ = self.kept.fetch_add(1, Ordering::Relaxed),
+            (true, false) => _ = self.kept.fetch_sub(1, Ordering::Relaxed),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    fn ids_of(&self, key: SessionKey) -> Option<&OnceLock<Box<[AtomicU64]>>> {
+        self.boards
+            .get(usize::from(key.line()))?
+            .ids
+            .get(key.slot() as usize / CHUNK)
     }
 
     /// Clears all that is noted of a session that ended.
     pub fn clear(&self, key: SessionKey) {
         self.set_full(key, false);
-        self.set_kept(key, false);
+        self.set_kept(key, None);
         self.set_connected(key, false);
     }
 
@@ -108,11 +125,11 @@ impl Presence {
             .is_some_and(|cell| cell.load(Ordering::Relaxed) & FULL != 0)
     }
 
-    /// Whether the store keeps the session.
+    /// The session's number in the store, if it is kept there.
     #[must_use]
-    pub fn is_kept(&self, key: SessionKey) -> bool {
-        self.cell(key)
-            .is_some_and(|cell| cell.load(Ordering::Relaxed) & KEPT != 0)
+    pub fn kept(&self, key: SessionKey) -> Option<SessionId> {
+        let id = self.ids_of(key)?.get()?.get(key.slot() as usize % CHUNK)?;
+        Some(SessionId(id.load(Ordering::Relaxed))).filter(|id| id.0 != 0)
     }
 
     /// Whether the store keeps any session at all: the question that spares all others.

@@ -8,7 +8,7 @@ pub use inflight::{Delivery, Inflight};
 pub(crate) use link::{Asked, Held, Link, Pending};
 pub(crate) use offer::Offered;
 pub use outbox::{Buffer, Outbox};
-pub(crate) use parcel::{Parcel, Templates};
+pub(crate) use parcel::{Parcel, Security, Templates};
 pub use queue::Queue;
 pub use trail::Trail;
 
@@ -54,6 +54,8 @@ pub(crate) struct Session {
     pub(crate) left_at: Millis,
     /// Whether the router may have subscriptions of it.
     pub(crate) routed: bool,
+    /// Whether it is or was a member of a shared group: others may have a claim to what waits in it.
+    pub(crate) in_groups: bool,
     /// Its number in the store; `None`: it ends with the broker.
     pub(crate) id: Option<SessionId>,
     /// Its conversations are in the store alone: nothing is sent until they have been read.
@@ -87,6 +89,7 @@ impl Session {
             will: None,
             left_at: Millis::default(),
             routed: false,
+            in_groups: false,
             id: None,
             asleep: false,
             held_until: None,

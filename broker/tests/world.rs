@@ -454,7 +454,7 @@ impl World {
             let forwards = self.lines[line].take_forwards(other as u16);
             if !forwards.is_empty() {
                 busy = true;
-                self.lines[other].deliver(&forwards, None, self.now);
+                self.lines[other].deliver(&forwards, self.now);
             }
         }
         busy

@@ -20,6 +20,7 @@ mod load;
 mod queue;
 mod references;
 mod sweep;
+mod transfer;
 mod walk;
 
 pub use count::Counted;

@@ -28,7 +28,7 @@ pub use journal::medium::{FileMedium, Medium, MediumFile};
 pub use journal::{Recovery, Room, Torn, inspect};
 pub use memory::MemoryStore;
 pub use record::{
-    ContentRef, EntryRef, MessageId, MessageRecord, MessageRef, Place, SessionId, SessionRecord, StoreTime,
+    Addressee, ContentRef, EntryRef, MessageId, MessageRecord, MessageRef, Place, SessionId, SessionRecord, StoreTime,
     SubscriptionRecord, WillRecord,
 };
 pub use shard::{Shard, ShardOptions, Slice};

@@ -13,6 +13,7 @@
 //! | [`RETAINED`] | hash of the topic | [`MessageRecord`] |
 //! | [`WILL`] | session | [`WillRecord`] of a client whose session is not kept |
 //! | [`GRAVE`] | session | nothing: the session ended, its records wait to be removed |
+//! | [`TRANSFER`] | place in [`TRANSIT`] | who gets the message that stands there |
 //!
 //! Keys are numbers in network order, so that a scan follows the order of a queue; what a client named is hashed to 16
 //! bytes, so that every key has a fixed size. A value is a version, its content, and a CRC-32C over table, key, version
@@ -29,6 +30,7 @@ mod message;
 mod properties;
 mod session;
 mod subscription;
+mod transfer;
 mod will;
 
 pub use entry::{Content, ContentRef, Entry, EntryRef};
@@ -37,6 +39,7 @@ pub use flight::{FlightRecord, FlightStep};
 pub use message::{MessageRecord, MessageRef};
 pub use session::SessionRecord;
 pub use subscription::SubscriptionRecord;
+pub use transfer::{Addressee, TransferRecord};
 pub use will::WillRecord;
 
 pub(crate) use fields::Fields;
@@ -72,8 +75,14 @@ pub const WILL: Table = Table(10);
 /// Sessions that ended and have records left.
 pub const GRAVE: Table = Table(11);
 
+/// Who gets the messages in [`TRANSIT`].
+pub const TRANSFER: Table = Table(12);
+
+/// The queue of messages that travel from one line to another. No session has this number.
+pub const TRANSIT: SessionId = SessionId(0);
+
 /// The tables with their names, in the order of their numbers.
-pub const TABLES: [(Table, &str); 11] = [
+pub const TABLES: [(Table, &str); 12] = [
     (META, "meta"),
     (SESSION, "session"),
     (SUBSCRIPTION, "subscription"),
@@ -85,6 +94,7 @@ pub const TABLES: [(Table, &str); 11] = [
     (RETAINED, "retained"),
     (WILL, "will"),
     (GRAVE, "grave"),
+    (TRANSFER, "transfer"),
 ];
 
 /// The version of the records that this code writes, and the only one that it reads.
@@ -131,6 +141,8 @@ pub enum Record {
     Will(WillRecord),
     /// Of [`GRAVE`].
     Grave,
+    /// Of [`TRANSFER`].
+    Transfer(TransferRecord),
 }
 
 impl Record {
@@ -153,6 +165,7 @@ impl Record {
                 RETAINED => Self::Retained(MessageRecord::read(fields)?),
                 WILL => Self::Will(WillRecord::read(fields)?),
                 GRAVE => Self::Grave,
+                TRANSFER => Self::Transfer(TransferRecord::read(fields)?),
                 Table(_) => return Err("its table is not known"),
             })
         })

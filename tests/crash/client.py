@@ -11,8 +11,9 @@ from wire import V5, Kind, Packet, connect, disconnect
 
 CONNACK_SECS_MAX = 60.0
 RETRY_SECS = 0.03
-# Server unavailable, in 3.1.1 and in 5.0: to be tried again.
+# Server unavailable, in 3.1.1 and in 5.0: to be tried again, but not for ever.
 UNAVAILABLE = (0x03, 0x88)
+PUT_OFF_MAX = 100
 DAY_SECS = 86400
 
 
@@ -68,7 +69,8 @@ class Client:
         self.name, self.version, self.is_kept = name, version, is_kept
         self.link, self.is_connected, self.answers, self.out = None, False, {}, bytearray()
         self.ids = itertools.cycle(range(1, 65536))
-        self.times_asked, self.has_session, self.is_present = 0, False, False
+        self.times_asked, self.times_welcome = 0, 0
+        self.has_session, self.is_present = False, False
 
     async def connect(self, *, clean=False):
         """Connects, again and again until the broker answers. An open connection is left behind: a takeover.
@@ -102,8 +104,9 @@ class Client:
         self.times_asked += 1
         link.write(opening)
         connack = await self.answer(Kind.CONNACK, 0, within=CONNACK_SECS_MAX)
-        if connack.reason in UNAVAILABLE:
+        if connack.reason in UNAVAILABLE and self.times_asked - self.times_welcome < PUT_OFF_MAX:
             self.ledger.seen["CONNECT put off"] += 1
+            await asyncio.sleep(0.1)
             raise Lost
         assert connack.reason == 0, f"{self.name}: CONNACK {connack.reason:#04x}"
         return connack
@@ -117,11 +120,11 @@ class Client:
             self.ledger.find("session", f"{self.name}: the session is gone after kill {self.ledger.kills}")
         if not is_fresh and self.times_asked == 1 and connack.session_present:
             self.ledger.find("session", f"{self.name}: a session that was never made or was ended is there")
-        self.has_session = self.is_kept
+        self.has_session, self.times_welcome = self.is_kept, self.times_asked
 
     def forget(self):
         """From here on no session is expected to be there."""
-        self.times_asked, self.has_session = 0, False
+        self.times_asked, self.times_welcome, self.has_session = 0, 0, False
 
     async def answer(self, kind, packet_id, within=60.0):
         """Waits for the answer to a request; the end of the connection is raised as `Lost`."""

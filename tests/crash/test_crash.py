@@ -21,8 +21,11 @@ def play(broker, seed, kills, end=None):
     try:
         asyncio.run(world.run(kills, end))
     finally:
-        print(world.ledger.report())
         broker.kill()
+        for line in broker.log_path.read_text(errors="replace").splitlines():
+            if " ERROR " in line or "panicked" in line:
+                world.ledger.find("broker", line)
+        print(world.ledger.report())
     return world.ledger
 
 

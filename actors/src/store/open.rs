@@ -13,13 +13,13 @@ use broker::router::SubscriptionOptions;
 use broker::tables::Tables;
 use mqtt_codec::{ClientId, TopicFilter};
 use storage::{
-    Archive, DataDirectory, FjallOptions, FjallStore, MessageId, Recovery, ScanLimit, Shard, ShardOptions, SledOptions,
-    SledStore, Store, StoreError,
+    Archive, DataDirectory, FjallOptions, FjallStore, MessageId, Place, Recovery, ScanLimit, Shard, ShardOptions,
+    SledOptions, SledStore, Stamp, Store, StoreError,
 };
 
 use super::translate::{message_of, session_of, will_of};
 use crate::clock;
-use crate::message::{Execute, Restore};
+use crate::message::{CatchUp, Execute, Restore};
 use crate::session::SessionActor;
 use crate::settings::{StoreEngine, StoreSettings};
 use crate::tables::SharedTables;
@@ -29,6 +29,8 @@ const PAGE: ScanLimit = ScanLimit {
     entries_max: 1024,
     bytes_max: 1 << 20,
 };
+/// Numbers for what a start itself writes.
+const NUMBERS_RESERVED: u64 = 1 << 32;
 /// Between two reports on how far the start has come.
 const REPORT: Duration = Duration::from_secs(1);
 
@@ -72,10 +74,12 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Opened, StoreError> {
     report(&path, &recovery, begun);
     let stamp = shard.stamp();
     warn_of_clock(Millis(stamp.time_ms));
+    let mut archive = Archive::new(shard, path, MessageId(stamp.number + 1));
+    let serial = finish_transfers(&mut archive, stamp)?;
     Ok(Opened {
-        archive: Archive::new(shard, path, MessageId(stamp.number + 1)),
+        archive,
         time: Millis(stamp.time_ms),
-        serial: stamp.number,
+        serial,
         reopen,
     })
 }
@@ -91,6 +95,29 @@ fn open_engine(engine: StoreEngine, cache_bytes: u64, shelf: &Path) -> Result<Bo
         }
         StoreEngine::Sled => Box::new(SledStore::open(shelf, SledOptions { cache_bytes })?),
     })
+}
+
+/// Puts what was under way between lines into the queues that it was for. Returns the highest number that is given out.
+fn finish_transfers(archive: &mut Archive<Shard>, stamp: Stamp) -> Result<u64, StoreError> {
+    let mut number = stamp.number;
+    // Whatever of this reaches the disk, no number of it is given out again.
+    let reserved = stamp.number + NUMBERS_RESERVED;
+    archive.store_mut().raise_stamp(Stamp {
+        number: reserved,
+        ..stamp
+    });
+    let finished = archive.finish_transfers(|| {
+        number += 1;
+        Place(number)
+    })?;
+    archive.commit(storage::Durability::Power)?;
+    if finished > 0 {
+        tracing::info!(
+            messages = finished,
+            "messages that were on their way between lines are in their queues"
+        );
+    }
+    Ok(reserved)
 }
 
 fn report(path: &Path, recovery: &Recovery, begun: Instant) {
@@ -139,6 +166,12 @@ pub(crate) async fn restore(
     restore_sessions(archive, lines, tables, &mut progress).await?;
     restore_retained(archive, tables, now, &mut progress)?;
     restore_wills(archive, lines).await?;
+    for line in lines {
+        // Wills without a delay and sessions whose time is over do not wait for the first client.
+        if line.send(CatchUp).await.is_err() {
+            tracing::error!("a line ended while the broker started");
+        }
+    }
     tracing::info!(
         sessions = progress.sessions,
         subscriptions = progress.subscriptions,

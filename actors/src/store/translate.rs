@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use broker::durable::{Change, Holding, OpenDelivery, Place, SessionId, SessionImage, Stage, WillImage, Window};
+use broker::durable::{
+    Addressee, Change, Holding, OpenDelivery, Place, SessionId, SessionImage, Stage, WillImage, Window,
+};
 use broker::message::{Message, Millis};
 use broker::router::{ShareKey, SubscriptionIds, SubscriptionOptions};
 use broker::session::Delivery;
@@ -32,7 +34,6 @@ pub(super) fn carry_out<S: Store>(
         }
         Change::Unsubscribe(session, filter) => archive.remove_subscription(id(*session), filter),
         Change::Queue(session, entry) => {
-            let message = message_ref(&entry.message);
             let group = entry.via.as_ref().map(ToString::to_string);
             let record = EntryRef {
                 qos: entry.qos,
@@ -40,12 +41,8 @@ pub(super) fn carry_out<S: Store>(
                 ids: entry.ids.as_slice(),
                 packet_id: entry.packet_id,
                 group: group.as_deref(),
-                cost_bytes: u32::try_from(entry.message.cost()).unwrap_or(u32::MAX),
-                content: if entry.shared {
-                    ContentRef::Shared(storage::MessageId(entry.message.id), message)
-                } else {
-                    ContentRef::Inline(message)
-                },
+                cost_bytes: cost_of(&entry.message),
+                content: content_of(&entry.message, entry.shared),
             };
             return archive.enqueue(id(*session), place(entry.place), record);
         }
@@ -60,10 +57,41 @@ pub(super) fn carry_out<S: Store>(
             Some(message) => archive.retain(message_ref(&message)),
             None => archive.clear_retained(topic),
         },
+        Change::Transfer(transfer) => {
+            let group = transfer.via.as_ref().map(ToString::to_string);
+            let content = content_of(&transfer.message, transfer.shared);
+            let receivers: Vec<_> = transfer.receivers.iter().map(addressee_of).collect();
+            let cost = cost_of(&transfer.message);
+            return archive.transfer(place(transfer.place), content, (group.as_deref(), cost), &receivers);
+        }
+        Change::Transferred(at, body) => {
+            return archive.transferred(place(*at), body.map(|body| storage::MessageId(body.0)));
+        }
         Change::Will(image) => archive.put_will(id(image.id), &record_of_will(image)),
         Change::NoWill(session) => archive.remove_will(id(*session)),
     }
     Ok(())
+}
+
+fn cost_of(message: &Message) -> u32 {
+    u32::try_from(message.cost()).unwrap_or(u32::MAX)
+}
+
+fn content_of(message: &Message, shared: bool) -> ContentRef<'_> {
+    if shared {
+        ContentRef::Shared(storage::MessageId(message.id), message_ref(message))
+    } else {
+        ContentRef::Inline(message_ref(message))
+    }
+}
+
+fn addressee_of(addressee: &Addressee) -> storage::Addressee {
+    storage::Addressee {
+        session: id(addressee.session),
+        qos: addressee.qos,
+        retain: addressee.retain,
+        ids: addressee.ids.as_slice().to_vec(),
+    }
 }
 
 fn id(session: SessionId) -> storage::SessionId {

@@ -1,6 +1,6 @@
 //! What the store actor does with what it gathered.
 
-use broker::durable::{Batch, Durability, Fetch, Fetched, Found, Health, Place, Wanted};
+use broker::durable::{Batch, Durability, Fetch, Fetched, Found, Health, Place, Progress, Wanted};
 use storage::{Room, ScanLimit, Stamp, Store, StoreError, StoreTime};
 
 use super::translate::{carry_out, open_of, place, window_of};
@@ -46,7 +46,7 @@ impl StoreActor {
             let late = clock::since(self.synced_at) > UNSYNCED_MAX;
             self.commit(if late { Durability::Disk } else { durability })?;
             self.took = clock::since(begun);
-        } else if self.is_overdue(group.is_empty()) {
+        } else if self.is_overdue() {
             self.commit(Durability::Disk)?;
         }
         for fetch in group.iter().filter_map(batch_of).flat_map(|batch| &batch.fetches) {
@@ -104,14 +104,10 @@ impl StoreActor {
         for errand in group {
             let durability = match errand {
                 Errand::Batch(batch, _) => {
-                    self.accounts
-                        .apply(batch.line, batch.number, batch.awaits, &batch.parts);
-                    // Who waits for a part is another line's client.
-                    if batch.parts.is_empty() {
-                        batch.durability
-                    } else {
-                        Durability::Disk
+                    if let Some(applied) = self.applied.get_mut(usize::from(batch.line)) {
+                        *applied = batch.number;
                     }
+                    batch.durability
                 }
                 Errand::Expired(_) => Durability::Memory,
                 Errand::Stop => Durability::Disk,
@@ -125,9 +121,11 @@ impl StoreActor {
     }
 
     /// Whether what nobody waits for has waited long enough itself.
-    fn is_overdue(&self, idle: bool) -> bool {
-        let unwritten = self.unwritten_since.is_some_and(|since| clock::since(since) >= UNWRITTEN_MAX);
-        unwritten || (idle && self.unsynced)
+    fn is_overdue(&self) -> bool {
+        let unwritten = self
+            .unwritten_since
+            .is_some_and(|since| clock::since(since) >= UNWRITTEN_MAX);
+        unwritten || (self.unsynced && clock::since(self.synced_at) >= UNSYNCED_MAX)
     }
 
     fn commit(&mut self, durability: Durability) -> Result<(), StoreError> {
@@ -150,12 +148,16 @@ impl StoreActor {
         if synced {
             self.synced_at = clock::instant();
         }
-        let postboxes = &self.postboxes;
-        self.accounts.commit(synced, |line, progress| {
-            if let Some(postbox) = postboxes.get(line) {
+        for ((postbox, told), written) in self.postboxes.iter().zip(&mut self.told).zip(&self.applied) {
+            let progress = Progress {
+                written: *written,
+                synced: if synced { *written } else { told.synced },
+            };
+            if progress != *told {
+                *told = progress;
                 postbox.advance(progress);
             }
-        });
+        }
         Ok(())
     }
 
@@ -208,7 +210,11 @@ impl StoreActor {
     fn look_for_room(&mut self) {
         let waits = !self.held.is_empty() || self.uncommitted != Durability::Memory;
         match self.archive.store().room() {
-            Room::Low => self.turn(Health::Full, "space on the medium runs out"),
+            Room::Low => {
+                let directory = self.archive.store().directory().map(|path| path.display().to_string());
+                let what = format!("little space is left for {}", directory.unwrap_or_default());
+                self.turn(Health::Full, &what);
+            }
             Room::Plenty if !waits => self.turn(Health::Well, ""),
             Room::Plenty => {}
         }

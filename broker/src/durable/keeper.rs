@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use mqtt_codec::TopicFilter;
 
-use super::{Batch, Change, Durability, Fetch, Gate, Health, MessageId, Part, Place, Progress, SessionId, Wanted};
+use super::{Batch, Change, Durability, Fetch, Gate, Health, MessageId, Place, Progress, SessionId, Wanted};
 use crate::key::SessionKey;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -28,25 +28,11 @@ pub(crate) struct Keeper {
     progress: Progress,
     changes: Vec<Change>,
     fetches: Vec<Fetch>,
-    parts: Vec<Part>,
-    /// Lines that carry out a part of this batch.
-    awaits: Vec<u16>,
     durability: Durability,
     /// The highest that the request at hand asks for.
     owed: Durability,
     /// Slots whose outboxes have a gate, in the order of their gates: those that wait for the kernel, for the device.
     gated: [VecDeque<(u64, u32)>; 2],
-    /// What may be forgotten once another line has taken it over.
-    deferred: VecDeque<(u64, Deferred)>,
-}
-
-/// A change that waits until other lines have kept what takes its place.
-#[derive(Debug)]
-pub(crate) enum Deferred {
-    /// This one.
-    Change(Change),
-    /// Keep the session as it will be then.
-    Image(SessionKey),
 }
 
 impl Keeper {
@@ -61,12 +47,9 @@ impl Keeper {
             progress: Progress::default(),
             changes: Vec::new(),
             fetches: Vec::new(),
-            parts: Vec::new(),
-            awaits: Vec::new(),
             durability: Durability::Memory,
             owed: Durability::Memory,
             gated: [VecDeque::new(), VecDeque::new()],
-            deferred: VecDeque::new(),
         }
     }
 
@@ -103,38 +86,33 @@ impl Keeper {
 
     /// Notes a change that has to survive `durability`.
     pub(crate) fn keep(&mut self, change: Change, durability: Durability) {
-        if self.health == Health::Failed {
-            return;
-        }
-        self.changes.push(change);
+        self.note(change);
+        self.owe(durability);
+    }
+
+    /// Lets the request at hand wait until what was noted so far survives `durability`.
+    pub(crate) fn owe(&mut self, durability: Durability) {
         self.durability = self.durability.max(durability);
         self.owed = self.owed.max(durability);
     }
 
+    /// Notes a change that has to survive `durability`, and that the answer to the request at hand need not wait for.
+    pub(crate) fn keep_aside(&mut self, change: Change, durability: Durability) {
+        let owed = self.owed;
+        self.keep(change, durability);
+        self.owed = owed;
+    }
+
     /// Notes a change that nobody waits for: it is written with what others wait for, or soon.
     pub(crate) fn note(&mut self, change: Change) {
-        if self.health != Health::Failed {
-            self.changes.push(change);
+        if self.health == Health::Failed {
+            return;
         }
-    }
-
-    /// Notes a change that is made when the batch at hand is kept, on whatever lines its parts are.
-    pub(crate) fn defer(&mut self, change: Change) {
-        if self.awaits.is_empty() {
-            self.note(change);
-        } else {
-            self.deferred.push_back((self.number, Deferred::Change(change)));
+        if let Change::Queue(_, entry) = &change {
+            // Another line's number may reach the store with this line's batch first, and is not to be given out again.
+            self.serial = self.serial.max(entry.message.id >> LINE_BITS);
         }
-    }
-
-    /// Has the session's image kept with the next batch after the one at hand is kept. `false`: nothing stands in the
-    /// way of doing so at once.
-    pub(crate) fn defer_image(&mut self, session: SessionKey) -> bool {
-        let waits = !self.awaits.is_empty();
-        if waits {
-            self.deferred.push_back((self.number, Deferred::Image(session)));
-        }
-        waits
+        self.changes.push(change);
     }
 
     /// Starts the account of one request.
@@ -165,36 +143,13 @@ impl Keeper {
         }
     }
 
-    /// Notes that a part of the request at hand is carried out by another line.
-    pub(crate) fn await_line(&mut self, line: u16, durability: Durability) {
-        if !self.awaits.contains(&line) {
-            self.awaits.push(line);
-        }
-        self.durability = self.durability.max(durability);
-        self.owed = self.owed.max(durability);
-    }
-
-    /// What has to travel with the messages of this turn for another line.
-    pub(crate) fn part_for(&self, line: u16) -> Option<Part> {
-        self.awaits.contains(&line).then_some(Part {
-            line: self.line,
-            number: self.number,
-        })
-    }
-
-    /// Notes that this line carries out a part of another's batch.
-    pub(crate) fn take_part(&mut self, part: Part) {
-        self.parts.push(part);
-        self.durability = self.durability.max(self.owed);
-    }
-
     pub(crate) fn fetch(&mut self, session: SessionKey, id: SessionId, what: Wanted) {
         self.fetches.push(Fetch { session, id, what });
     }
 
     /// Whether there is something for the store.
     pub(crate) fn has_batch(&self) -> bool {
-        !(self.changes.is_empty() && self.fetches.is_empty() && self.parts.is_empty() && self.awaits.is_empty())
+        !(self.changes.is_empty() && self.fetches.is_empty())
     }
 
     pub(crate) fn take_batch(&mut self) -> Option<Batch> {
@@ -206,12 +161,9 @@ impl Keeper {
             number: self.number,
             changes: std::mem::take(&mut self.changes),
             fetches: std::mem::take(&mut self.fetches),
-            parts: std::mem::take(&mut self.parts),
-            awaits: u16::try_from(self.awaits.len()).unwrap_or(u16::MAX),
             durability: std::mem::take(&mut self.durability),
             serial: self.serial << LINE_BITS | u64::from(self.line),
         };
-        self.awaits.clear();
         self.number += 1;
         Some(batch)
     }
@@ -238,15 +190,6 @@ impl Keeper {
                 opened.push(slot);
             }
         }
-    }
-
-    /// What has waited for the store and is to be done.
-    pub(crate) fn pop_deferred(&mut self) -> Option<Deferred> {
-        let (number, _) = self.deferred.front()?;
-        if *number > self.progress.written {
-            return None;
-        }
-        self.deferred.pop_front().map(|(_, deferred)| deferred)
     }
 }
 

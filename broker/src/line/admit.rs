@@ -211,6 +211,7 @@ impl Line {
     /// Connects the client to its session, old or new, and writes CONNACK and what waits.
     fn accept(&mut self, connect: &Connect, assigned: bool, peer: Peer) -> ConnectionKey {
         let found = self.directory.find(&connect.client_id, &self.slots);
+        let was_kept = found.and_then(|slot| self.session_at(slot)?.id).is_some();
         if let Some(slot) = found {
             // [MQTT-3.1.4-3] in 5.0, [MQTT-3.1.4-2] in 3.1.1: one connection for each client.
             self.take_over(slot, connect.clean_start);
@@ -242,7 +243,7 @@ impl Line {
         session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
         if resumed.is_none() && session.expiry_secs > 0 && turn.keeper.sessions() != Durability::Memory {
             session.id = Some(turn.keeper.session_id());
-            turn.presence.set_kept(session.key, true);
+            turn.presence.set_kept(session.key, session.id);
         }
         // [MQTT-3.1.3-9] in 5.0: back before the delay is over, so nobody needs to know.
         session.will = None;
@@ -250,7 +251,7 @@ impl Line {
         session.inflight.restart();
         let silence = link.silence_millis_max;
         session.link = Some(Box::new(link));
-        session.keep_connection(turn);
+        session.keep_connection(was_kept && resumed.is_none(), turn);
         let Some(link) = &mut session.link else { return key };
         turn.presence.set_connected(session.key, true);
         turn.counters.connected += 1;

@@ -125,7 +125,7 @@ impl Line {
             self.leave(connection.slot, will);
         }
         if let Some(id) = link.will_id {
-            self.turn.keeper.defer(Change::NoWill(id));
+            self.turn.keeper.note(Change::NoWill(id));
         }
     }
 
@@ -154,7 +154,7 @@ impl Line {
             }
             None => {}
         }
-        self.keep_image_later(key);
+        self.keep_image(key);
     }
 
     /// Gives what a shared group chose this session for to members that are connected. What nobody takes stays, under
@@ -193,7 +193,7 @@ impl Line {
         moved.extend(given.iter().filter_map(Delivery::holding));
         if let Some(id) = session.id {
             let over = moved.into_iter().map(|holding| Change::Done(id, holding));
-            over.for_each(|change| self.turn.keeper.defer(change));
+            over.for_each(|change| self.turn.keeper.note(change));
         }
         self.turn.counters.queued = self.turn.counters.queued.saturating_sub(given.len() as u64);
         session.queue.put_back(kept);
@@ -229,8 +229,9 @@ impl Line {
             self.turn.drop_message(Drop::SessionEnded);
             self.turn.end(exchange.cancel());
         }
-        for _ in 0..session.queue.clear() {
-            self.turn.counters.queued = self.turn.counters.queued.saturating_sub(1);
+        let waiting = session.queue.len() as u64;
+        self.turn.counters.queued = self.turn.counters.queued.saturating_sub(waiting);
+        while session.queue.pop().is_some() {
             self.turn.drop_message(Drop::SessionEnded);
         }
         if let Some(will) = session.will.take() {
@@ -241,9 +242,7 @@ impl Line {
                 self.turn.drop_message(Drop::NoMember);
             }
         }
-        if let Some(id) = session.id {
-            self.turn.keeper.defer(Change::EndSession(id));
-        }
+        self.settle_estate(&session);
     }
 
     fn count_given_up(&mut self, from_queue: usize, moved: &[Moved]) {

@@ -4,7 +4,7 @@ use mqtt_codec::{DisconnectReason, TopicFilter};
 
 use super::will::Testator;
 use super::{ConnectionKey, Line};
-use crate::durable::{Batch, Change, Deferred, Durability, Fetched, Found, Health, Part, Progress, SessionImage, WillImage};
+use crate::durable::{Batch, Change, Durability, Fetched, Found, Health, Progress, SessionImage, WillImage};
 use crate::effect::{Cause, Effect};
 use crate::exchange::Refusal;
 use crate::key::SessionKey;
@@ -15,7 +15,7 @@ use crate::session::{NEVER_SECS, Queue};
 use crate::timers::Timer;
 
 impl Line {
-    /// What this turn has for the store. To be called after [`Line::part_for`] was asked for every line.
+    /// What this turn has for the store.
     pub fn take_batch(&mut self) -> Option<Batch> {
         self.turn.keeper.take_batch()
     }
@@ -24,12 +24,6 @@ impl Line {
     #[must_use]
     pub fn awaits_store(&self) -> bool {
         self.turn.keeper.awaits()
-    }
-
-    /// What has to travel with this turn's messages for another line, to be given to its [`Line::deliver`].
-    #[must_use]
-    pub fn part_for(&self, line: u16) -> Option<Part> {
-        self.turn.keeper.part_for(line)
     }
 
     /// The store has come this far.
@@ -49,16 +43,10 @@ impl Line {
                 self.turn.dirty.push(slot);
             }
         }
-        while let Some(deferred) = self.turn.keeper.pop_deferred() {
-            match deferred {
-                Deferred::Change(change) => self.turn.keeper.note(change),
-                Deferred::Image(key) => self.keep_image(key),
-            }
-        }
     }
 
     /// Has the store keep a session as it is at this moment.
-    fn keep_image(&mut self, key: SessionKey) {
+    pub(super) fn keep_image(&mut self, key: SessionKey) {
         if let Some(session) = self
             .slots
             .get(key.slot() as usize)
@@ -69,27 +57,18 @@ impl Line {
         }
     }
 
-    /// The same once all lines have kept what this turn has for their sessions: a will is not forgotten before those
-    /// who wait for it have it.
-    pub(super) fn keep_image_later(&mut self, key: SessionKey) {
-        if !self.turn.keeper.defer_image(key) {
-            self.keep_image(key);
-        }
-    }
-
     /// The store has read what it was asked for.
     pub fn fetched(&mut self, fetched: Fetched, now: Millis) {
         self.turn.now = now;
-        let Some(session) = self
+        let session = self
             .slots
             .get_mut(fetched.session.slot() as usize)
             .and_then(|slot| slot.session.as_deref_mut())
-        else {
-            return;
+            .filter(|session| session.key == fetched.session && session.id == Some(fetched.id));
+        let Some(session) = session else {
+            self.take_estate(fetched.id, fetched.found);
+            return self.settle();
         };
-        if session.key != fetched.session || session.id != Some(fetched.id) {
-            return;
-        }
         let unreadable = matches!(fetched.found, Found::Unreadable);
         session.take_found(fetched.found, &mut self.turn);
         if unreadable && let Some(link) = &session.link {
@@ -161,7 +140,7 @@ impl Line {
         session.will = image.will;
         session.asleep = true;
         session.queue = Queue::kept();
-        turn.presence.set_kept(session.key, true);
+        turn.presence.set_kept(session.key, Some(image.id));
         if session.expiry_secs != NEVER_SECS {
             turn.timers.set(session.expires_at(), session.key, Timer::SessionExpiry);
         }
@@ -171,6 +150,8 @@ impl Line {
         if image.left_at.is_none() {
             session.keep_image(turn);
         }
+        // It may have been, and others be owed what waits in it.
+        session.in_groups = true;
         if !subscriptions.is_empty() {
             session.routed = true;
             turn.effects.push(Effect::Route(RouteRequest {
@@ -186,7 +167,7 @@ impl Line {
         self.turn.now = now;
         let testator = Testator::of_image(&image, SessionKey::new(self.index, u32::MAX, 0));
         self.publish_will(&image.will, &testator);
-        self.turn.keeper.defer(Change::NoWill(image.id));
+        self.turn.keeper.note(Change::NoWill(image.id));
         self.settle();
     }
 

@@ -12,13 +12,13 @@ use super::hold::hold;
 use super::routes::Routes;
 use super::{ConnectionKey, Flow, Line};
 use crate::counters::Drop;
-use crate::durable::{Change, Durability, Health};
+use crate::durable::{Addressee, Change, Durability, Health, Place, Transfer};
 use crate::effect::Forward;
 use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
 use crate::key::SessionKey;
 use crate::limits::QueueFull;
 use crate::message::Message;
-use crate::router::{NoLocal, Receiver};
+use crate::router::{NoLocal, Receiver, ShareKey};
 use crate::session::{Parcel, Unreleased};
 
 /// Topics that only the broker itself publishes to.
@@ -99,6 +99,7 @@ impl Line {
             message: None,
             durability: Durability::Memory,
             shared: false,
+            secured: false,
             id: 0,
         };
         self.turn.keeper.begin();
@@ -198,9 +199,7 @@ impl Line {
         }
         for (line, receivers) in &routes.remote {
             let message = parcel.message();
-            if receivers.iter().any(|receiver| self.is_kept(parcel, receiver)) {
-                self.turn.keeper.await_line(*line, parcel.durability);
-            }
+            let transfer = self.transfer(parcel, receivers, None);
             if let Some(forwards) = self.forwards.get_mut(usize::from(*line)) {
                 forwards.push(Forward {
                     message,
@@ -208,6 +207,7 @@ impl Line {
                     via: None,
                     refused: Vec::new(),
                     shared: parcel.shared,
+                    transfer,
                 });
             }
         }
@@ -217,18 +217,50 @@ impl Line {
         Ok(routes.any())
     }
 
-    /// Whether the store keeps the message for this receiver.
-    pub(super) fn is_kept(&self, parcel: &Parcel<'_>, receiver: &Receiver) -> bool {
-        parcel.durability != Durability::Memory
-            && parcel.qos.min(receiver.qos) != QoS::AtMostOnce
-            && self.turn.presence.any_kept()
-            && self.turn.presence.is_kept(receiver.session)
+    /// Has the store keep a message for those of another line's receivers whose sessions it keeps, in one piece with
+    /// what this line has to do with it. The other line takes it over in one piece, too: so it comes to each once,
+    /// whenever the broker ends.
+    pub(super) fn transfer(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        receivers: &[Receiver],
+        via: Option<&Arc<ShareKey>>,
+    ) -> Option<Place> {
+        if parcel.durability == Durability::Memory || parcel.qos == QoS::AtMostOnce || !self.turn.presence.any_kept() {
+            return None;
+        }
+        let addressee = |receiver: &Receiver| {
+            let qos = parcel.qos.min(receiver.qos);
+            let session = self.turn.presence.kept(receiver.session);
+            session.filter(|_| qos != QoS::AtMostOnce).map(|session| Addressee {
+                session,
+                qos,
+                retain: parcel.retain && receiver.retain_as_published,
+                ids: receiver.ids.clone(),
+            })
+        };
+        let receivers: Vec<Addressee> = receivers.iter().filter_map(addressee).collect();
+        if receivers.is_empty() {
+            return None;
+        }
+        let place = self.turn.keeper.place();
+        let transfer = Transfer {
+            place,
+            message: parcel.message(),
+            shared: parcel.shared,
+            via: via.cloned(),
+            receivers,
+        };
+        self.turn
+            .keeper
+            .keep(Change::Transfer(Box::new(transfer)), parcel.durability);
+        Some(place)
     }
 
     /// Refuses a message that a store without room would have to keep, and any promise once it has failed.
     fn check_kept(&self, parcel: &Parcel<'_>, routes: &Rc<Routes>) -> Result<(), Refusal> {
         let presence = &self.turn.presence;
-        let kept = |receiver: &Receiver| receiver.qos != QoS::AtMostOnce && presence.is_kept(receiver.session);
+        let kept = |receiver: &Receiver| receiver.qos != QoS::AtMostOnce && presence.kept(receiver.session).is_some();
         let remote = routes.remote.iter().flat_map(|(_, receivers)| receivers.iter());
         let members = routes.groups.iter().flat_map(|group| &group.members);
         let any = parcel.retain || routes.local.iter().chain(remote).chain(members).any(kept);

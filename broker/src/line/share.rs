@@ -104,9 +104,7 @@ impl Line {
     ) -> bool {
         if member.session.line() != self.index {
             let message = parcel.message();
-            if self.is_kept(parcel, member) {
-                self.turn.keeper.await_line(member.session.line(), parcel.durability);
-            }
+            let transfer = self.transfer(parcel, std::slice::from_ref(member), Some(key));
             if let Some(forwards) = self.forwards.get_mut(usize::from(member.session.line())) {
                 let receivers = Arc::from([member.clone()]);
                 forwards.push(Forward {
@@ -115,6 +113,7 @@ impl Line {
                     via: Some(Arc::clone(key)),
                     refused: refused.to_vec(),
                     shared: parcel.shared,
+                    transfer,
                 });
             }
             return true;

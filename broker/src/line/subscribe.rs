@@ -58,6 +58,7 @@ impl Line {
         let changes = wanted
             .map(|(filter, _)| (filter.filter.detach(), options_of(filter, packet.subscription_id)))
             .collect();
+        let is_of_groups = packet.filters.iter().any(|wanted| wanted.filter.share().is_some());
         let pending = Pending {
             exchange: exchange.block(),
             packet_id: packet.packet_id,
@@ -72,6 +73,7 @@ impl Line {
             packet_id: pending.packet_id,
         };
         session.routed = true;
+        session.in_groups |= is_of_groups;
         request_route(session, turn, pending, RouteChange::Subscribe(ticket, changes))
     }
 

@@ -7,7 +7,7 @@ use mqtt_codec::{QoS, TopicName};
 use super::share::Among;
 use super::{ConnectionKey, Line};
 use crate::counters::Drop;
-use crate::durable::Part;
+use crate::durable::Change;
 use crate::effect::{Cause, Forward};
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
@@ -65,15 +65,13 @@ impl Line {
     }
 
     /// Takes messages from another line.
-    ///
-    /// `part` names the batch of that line which counts as kept when this line has kept its part of it.
-    pub fn deliver(&mut self, forwards: &[Forward], part: Option<Part>, now: Millis) {
+    pub fn deliver(&mut self, forwards: &[Forward], now: Millis) {
         self.turn.now = now;
-        self.turn.keeper.begin();
         for forward in forwards {
             let mut parcel = Parcel::of(&forward.message);
             parcel.durability = self.turn.keeper.durability_of(&forward.message.topic);
             parcel.shared = forward.shared;
+            parcel.secured = forward.transfer.is_some();
             self.turn.templates.next_parcel();
             match &forward.via {
                 None => forward
@@ -88,9 +86,10 @@ impl Line {
                         .for_each(|member| self.deliver_shared(&mut parcel, member, key, refused));
                 }
             }
-        }
-        if let Some(part) = part {
-            self.turn.keeper.take_part(part);
+            if let Some(place) = forward.transfer {
+                let body = forward.message.body(forward.shared);
+                self.turn.keeper.note(Change::Transferred(place, body));
+            }
         }
         self.settle();
     }

@@ -59,7 +59,7 @@ impl Line {
             let of_link = session.link.as_mut().and_then(|link| link.will.take());
             if let Some(will) = of_link.or_else(|| session.will.take()) {
                 self.publish_will(&will, &testator);
-                self.keep_image_later(testator.key);
+                self.keep_image(testator.key);
             }
         }
         self.settle();
@@ -77,7 +77,7 @@ impl Line {
         {
             let testator = session.testator();
             self.publish_will(&will, &testator);
-            self.keep_image_later(key);
+            self.keep_image(key);
         }
     }
 

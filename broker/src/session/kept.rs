@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mqtt_codec::{PacketId, QoS, TopicFilter};
 
 use super::inflight::Over;
-use super::{Delivery, Link, Session, Unreleased};
+use super::{Delivery, Link, Security, Session, Unreleased};
 use crate::counters::Drop;
 use crate::durable::{Change, Durability, Entry, Found, Gate, OpenDelivery, SessionImage, WillImage};
 use crate::exchange::Kind;
@@ -35,13 +35,16 @@ impl Session {
     }
 
     /// Has the store keep what a client is told with its CONNACK: that it has a session, and that its will is known.
-    /// The CONNACK waits for it.
-    pub(crate) fn keep_connection(&mut self, turn: &mut Turn) {
+    /// The CONNACK waits for it, and for the end of the session before if that was `replaced`.
+    pub(crate) fn keep_connection(&mut self, replaced: bool, turn: &mut Turn) {
         let durability = turn.keeper.sessions();
         if durability == Durability::Memory {
             return;
         }
         turn.keeper.begin();
+        if replaced {
+            turn.keeper.owe(durability);
+        }
         self.keep_image(turn);
         if self.id.is_none()
             && let Some(link) = &mut self.link
@@ -89,28 +92,31 @@ impl Session {
     pub(super) fn keep(
         &mut self,
         delivery: &mut Delivery,
-        durability: Durability,
+        security: Security,
         packet_id: Option<PacketId>,
         turn: &mut Turn,
     ) {
         let Some(id) = self.id else { return };
         let durability = match (delivery.place, packet_id) {
-            (None, _) if durability == Durability::Memory => return,
+            // The client remembers the id until PUBREL: whatever the class of the message, no other may have it.
+            (None, Some(packet_id))
+                if delivery.qos == QoS::ExactlyOnce && security.durability < turn.keeper.sessions() =>
+            {
+                self.keep_lifted(delivery, security, packet_id, turn)
+            }
+            (None, _) if security.durability == Durability::Memory => return,
             (None, packet_id) => {
-                let place = turn.keeper.place();
-                delivery.place = Some(place);
-                let entry = Entry {
-                    place,
-                    message: Arc::clone(&delivery.message),
-                    qos: delivery.qos,
-                    retain: delivery.retain,
-                    ids: delivery.ids.clone(),
-                    via: delivery.via.clone(),
-                    shared: delivery.shared,
-                    packet_id,
-                };
-                turn.keeper.keep(Change::Queue(id, entry), durability);
-                durability
+                let entry = entry_of(delivery, packet_id, turn);
+                // Of QoS 2 the packet id is awaited in any case.
+                let is_sent_once = packet_id.is_some() && delivery.qos == QoS::ExactlyOnce;
+                if security.is_awaited {
+                    turn.keeper.keep(Change::Queue(id, entry), security.durability);
+                } else if is_sent_once {
+                    turn.keeper.keep_aside(Change::Queue(id, entry), security.durability);
+                } else {
+                    turn.keeper.note(Change::Queue(id, entry));
+                }
+                security.durability
             }
             (Some(place), Some(packet_id)) => {
                 delivery.told = true;
@@ -119,7 +125,7 @@ impl Session {
                     return turn.keeper.note(change);
                 }
                 let durability = turn.keeper.sessions();
-                turn.keeper.keep(change, durability);
+                turn.keeper.keep_aside(change, durability);
                 durability
             }
             (Some(_), None) => return,
@@ -128,6 +134,27 @@ impl Session {
             let gate = turn.keeper.gate(durability);
             self.wait_for(gate, turn);
         }
+    }
+
+    /// Has the store keep as much of a delivery as the session's class asks for, and its publisher wait as long as the
+    /// message's own class does.
+    fn keep_lifted(
+        &self,
+        delivery: &mut Delivery,
+        security: Security,
+        packet_id: PacketId,
+        turn: &mut Turn,
+    ) -> Durability {
+        let lifted = turn.keeper.sessions();
+        if let Some(id) = self.id {
+            // Told apart that it was sent: what waits in the queue may stand before it.
+            let entry = entry_of(delivery, None, turn);
+            delivery.told = true;
+            let sent = Change::Sent(id, entry.place, packet_id);
+            turn.keeper.keep(Change::Queue(id, entry), security.durability);
+            turn.keeper.keep_aside(sent, lifted);
+        }
+        lifted
     }
 
     /// Lets what is written from here on wait for the store.
@@ -251,6 +278,22 @@ impl Session {
         let open: Vec<_> = open.into_iter().map(|open| (open, turn.start(Kind::Deliver))).collect();
         turn.counters.inflight += open.len() as u64;
         self.inflight.restore(open);
+    }
+}
+
+/// What the store is to have of a delivery that gets its place with this.
+fn entry_of(delivery: &mut Delivery, packet_id: Option<PacketId>, turn: &mut Turn) -> Entry {
+    let place = turn.keeper.place();
+    delivery.place = Some(place);
+    Entry {
+        place,
+        message: Arc::clone(&delivery.message),
+        qos: delivery.qos,
+        retain: delivery.retain,
+        ids: delivery.ids.clone(),
+        via: delivery.via.clone(),
+        shared: delivery.shared,
+        packet_id,
     }
 }
 

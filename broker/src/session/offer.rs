@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use mqtt_codec::{Alias, ClientId, PacketId, PacketKind, Patch, QoS, TopicName, Version};
 
-use super::{Delivery, Link, Parcel, Session};
+use super::{Delivery, Link, Parcel, Security, Session};
 use crate::counters::Drop;
-use crate::durable::Durability;
 use crate::exchange::{Ask, Exchange, Kind, Request, Verdict, phase};
 use crate::limits::QueueFull;
 use crate::message::Message;
@@ -128,7 +127,7 @@ impl Session {
         if self.queue.is_empty() && self.may_send(turn) {
             return self.send(parcel, delivery, turn);
         }
-        self.enqueue(delivery, parcel.durability, turn)
+        self.enqueue(delivery, parcel.security(), turn)
     }
 
     /// Whether a PUBLISH of QoS 1 or 2 may go out at this moment.
@@ -163,7 +162,7 @@ impl Session {
                     return Offered::Dropped(Drop::Forbidden);
                 }
                 Judged::Wait(millis) => {
-                    self.keep(&mut delivery, parcel.durability, None, turn);
+                    self.keep(&mut delivery, parcel.security(), None, turn);
                     let until = turn.now.plus(millis);
                     self.held_until = Some(until);
                     turn.timers.set(until, self.key, Timer::Deliver);
@@ -185,7 +184,7 @@ impl Session {
             return Offered::Dropped(Drop::TooLarge);
         }
         let (qos, retain, ids) = (delivery.qos, delivery.retain, delivery.ids.clone());
-        self.keep(&mut delivery, parcel.durability, Some(self.inflight.next_id()), turn);
+        self.keep(&mut delivery, parcel.security(), Some(self.inflight.next_id()), turn);
         let id = self.inflight.begin(delivery, exchange);
         turn.counters.inflight += 1;
         let terms = Terms {
@@ -210,7 +209,7 @@ impl Session {
     }
 
     /// Puts a delivery into the queue. What the bound of the queue means is a setting.
-    pub(crate) fn enqueue(&mut self, mut delivery: Delivery, durability: Durability, turn: &mut Turn) -> Offered {
+    pub(crate) fn enqueue(&mut self, mut delivery: Delivery, security: Security, turn: &mut Turn) -> Offered {
         let (messages_max, bytes_max) = (turn.limits.queue_messages_max, turn.limits.queue_bytes_max);
         if self.queue.is_full(messages_max, bytes_max) {
             self.drop_expired(turn);
@@ -220,7 +219,7 @@ impl Session {
         }
         // A group has other members for its next message; one that is not the client's own fault does not end it.
         let by_group = delivery.via.is_some();
-        self.keep(&mut delivery, durability, None, turn);
+        self.keep(&mut delivery, security, None, turn);
         self.queue.push(delivery, turn.limits.queue_memory_messages);
         turn.counters.queued += 1;
         self.look_beyond(turn);

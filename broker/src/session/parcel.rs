@@ -32,6 +32,8 @@ pub(crate) struct Parcel<'a> {
     pub(crate) durability: Durability,
     /// Several queues may take it: the store keeps its body once, under `id`.
     pub(crate) shared: bool,
+    /// The store has it already, on behalf of the line that it came from: nobody waits for it to be kept here.
+    pub(crate) secured: bool,
     pub(crate) id: u64,
 }
 
@@ -50,7 +52,15 @@ impl<'a> Parcel<'a> {
             message: Some(Arc::clone(message)),
             durability: Durability::Memory,
             shared: false,
+            secured: false,
             id: message.id,
+        }
+    }
+
+    pub(crate) fn security(&self) -> Security {
+        Security {
+            durability: self.durability,
+            is_awaited: !self.secured,
         }
     }
 
@@ -83,6 +93,15 @@ impl<'a> Parcel<'a> {
         self.message = Some(Arc::clone(&message));
         message
     }
+}
+
+/// What a queue that takes a message has to see to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Security {
+    /// What it has to survive.
+    pub(crate) durability: Durability,
+    /// Somebody waits until it does.
+    pub(crate) is_awaited: bool,
 }
 
 /// The wire forms of the parcel at hand, one for each version, QoS and RETAIN flag, built when first asked for.

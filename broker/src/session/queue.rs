@@ -31,6 +31,8 @@ struct Beyond {
     since: (usize, usize),
     /// Whether entries from before the broker's start have been counted.
     counted: bool,
+    /// The session sleeps: however short the queue is, the store has conversations that are to be read.
+    asleep: bool,
 }
 
 /// Messages and bytes that an account has to add or take away.
@@ -40,7 +42,7 @@ impl Queue {
     /// The queue of a session from the store, none of which is known.
     pub(crate) fn kept() -> Self {
         let mut queue = Self::default();
-        queue.go_beyond(Place(0), false);
+        queue.go_beyond(Place(0), false).asleep = true;
         queue
     }
 
@@ -53,6 +55,7 @@ impl Queue {
                 asked: None,
                 since: (0, 0),
                 counted,
+                asleep: false,
             })
         })
     }
@@ -154,6 +157,7 @@ impl Queue {
             return (before, before);
         };
         beyond.asked = None;
+        beyond.asleep = false;
         for delivery in window.deliveries {
             let cost = delivery.message.cost();
             if let Some(place) = delivery.place {
@@ -185,7 +189,7 @@ impl Queue {
             beyond.entries = entries + beyond.since.0;
             beyond.bytes = bytes + beyond.since.1;
             beyond.counted = true;
-            if beyond.entries == 0 {
+            if beyond.entries == 0 && !beyond.asleep {
                 self.beyond = None;
             }
         }
@@ -205,6 +209,11 @@ impl Queue {
             .iter()
             .filter_map(|delivery| delivery.message.expires_at)
             .min()
+    }
+
+    /// The place behind which the store alone has it, if it has part of it.
+    pub(crate) fn beyond(&self) -> Option<Place> {
+        self.beyond.as_ref().map(|beyond| beyond.after)
     }
 
     /// Whether the store has part of it.
@@ -238,11 +247,6 @@ impl Queue {
             self.bytes += delivery.message.cost();
             self.deliveries.push_back(delivery);
         }
-    }
-
-    /// Empties it; returns how many messages it had, as far as they were known.
-    pub(crate) fn clear(&mut self) -> usize {
-        std::mem::take(self).len()
     }
 }
 

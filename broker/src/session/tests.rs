@@ -9,6 +9,10 @@ use crate::exchange::{DeliverEvent, Exchange, Kind};
 use crate::message::{Message, Millis};
 use crate::router::SubscriptionIds;
 
+mod inflight;
+mod outbox;
+mod queue;
+
 fn delivery(qos: QoS, payload: &'static str, expires_at: Option<Millis>) -> Delivery {
     let message = Arc::new(Message {
         topic: TopicName::new("t").unwrap(),

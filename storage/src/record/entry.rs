@@ -169,7 +169,7 @@ pub(super) fn subscription_id(fields: &mut Fields) -> Result<SubscriptionId, &'s
     SubscriptionId::new(fields.varint()?).ok_or("its subscription id is out of range")
 }
 
-fn subscription_ids(fields: &mut Fields) -> Result<Vec<SubscriptionId>, &'static str> {
+pub(super) fn subscription_ids(fields: &mut Fields) -> Result<Vec<SubscriptionId>, &'static str> {
     let count = fields.varint()?;
     (0..count).map(|_| subscription_id(fields)).collect()
 }
