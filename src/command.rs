@@ -1,12 +1,15 @@
 //! The command line: the one definition that parsing, `--help`, completions and man pages come from.
 
+mod backup;
 mod bench;
 mod check;
 mod connection;
 mod generate;
 mod property;
 mod publish;
+mod restore;
 mod serve;
+mod store;
 mod subscribe;
 
 use std::io::{self, Write};
@@ -23,7 +26,7 @@ Exit codes:
   1    bench: a message was lost, came twice or out of order, or the broker went away
   27   sub: the time given with -W is over
   64   wrong usage or configuration
-  65   the data directory is damaged, or of a version that is not known
+  65   the data directory or the backup is damaged, or of a version that is not known
   69   the port or the data directory is in use, or no broker can be reached
   74   reading or writing failed
   1-5, 128-162  pub and sub: the broker refused; the MQTT return code or reason code";
@@ -47,6 +50,9 @@ enum Verb {
     Pub(Box<publish::Options>),
     Sub(Box<subscribe::Options>),
     Bench(Box<bench::Options>),
+    Store(store::Options),
+    Backup(backup::Options),
+    Restore(restore::Options),
     Completions(generate::CompletionsOptions),
     Man(generate::ManOptions),
     #[command(hide = true)]
@@ -88,11 +94,17 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Some(Verb::Bench(options)) => {
             return bench::run(&options).unwrap_or_else(|failure| report(bench::NAME, &failure));
         }
+        Some(Verb::Store(options)) => {
+            let (name, result) = store::run(&options);
+            return result.unwrap_or_else(|failure| report(name, &failure));
+        }
         None => ("strowger", serve::run(&command.serve)),
         Some(Verb::Serve(options)) => ("strowger serve", serve::run(&options)),
         Some(Verb::Check(options)) => ("strowger check", check::run(&options)),
         Some(Verb::Pub(options)) => (publish::NAME, publish::run(*options)),
         Some(Verb::Sub(options)) => (subscribe::NAME, subscribe::run(*options)),
+        Some(Verb::Backup(options)) => ("strowger backup", backup::run(&options)),
+        Some(Verb::Restore(options)) => ("strowger restore", restore::run(&options)),
         Some(Verb::Completions(options)) => ("strowger completions", generate::completions(&options)),
         Some(Verb::Man(options)) => ("strowger man", generate::man(&options)),
         Some(Verb::Generate(options)) => ("strowger generate", generate::run(&options)),

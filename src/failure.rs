@@ -81,6 +81,20 @@ pub(crate) enum Failure {
     /// The data directory cannot be used.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// Something in a data directory is wrong, and was told before.
+    #[error("{directory}: {findings} places are damaged, as told above; restore a backup")]
+    Unsound {
+        /// The data directory.
+        directory: String,
+        findings: u64,
+    },
+    /// A broker that runs did not do what it was asked for.
+    #[error("the broker at {socket} made no backup: {why}")]
+    Declined {
+        /// Where it was asked.
+        socket: String,
+        why: String,
+    },
     /// A file, the standard input or the standard output failed.
     #[error("cannot {doing}: {}", plain(source))]
     Io {
@@ -113,9 +127,12 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) | Self::Configuration(_) => USAGE,
-            Self::PortInUse { .. } | Self::CannotListen { .. } | Self::Unreachable { .. } | Self::Lost { .. } => {
-                UNAVAILABLE
-            }
+            Self::PortInUse { .. }
+            | Self::CannotListen { .. }
+            | Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::Declined { .. } => UNAVAILABLE,
+            Self::Unsound { .. } => DATA,
             Self::Load(load::Failure::Unfit { .. }) => USAGE,
             Self::Load(
                 load::Failure::Connect { .. }

@@ -86,6 +86,12 @@ fn every_subcommand_explains_itself() {
         "bench",
         "bench p2p",
         "bench suite",
+        "store",
+        "store check",
+        "store stat",
+        "store dump",
+        "backup",
+        "restore",
         "completions",
         "man",
     ] {
@@ -116,6 +122,11 @@ fn wrong_usage_is_one_line_and_64() {
         "bench p2p --vs nowhere",
         "bench fanout --pairs 5",
         "bench suite --only everything",
+        "store",
+        "store chek",
+        "store check --data-dir",
+        "backup",
+        "restore file --engine memory",
     ] {
         let output = run(arguments);
         assert_eq!(code(&output), 64, "{arguments}");
@@ -429,6 +440,8 @@ fn completions_and_man_pages_come_from_the_definition() {
     assert_eq!(code(&run(&format!("man {}", dir.display()))), 0);
     let page = std::fs::read_to_string(dir.join("strowger-pub.1")).unwrap();
     assert!(page.contains("will"), "{page}");
+    let page = std::fs::read_to_string(dir.join("strowger-store-check.1")).unwrap();
+    assert!(page.contains("65 damaged"), "{page}");
     let page = std::fs::read_to_string(dir.join("strowger-bench-p2p.1")).unwrap();
     assert!(page.contains("pairs"), "{page}");
     std::fs::remove_dir_all(&dir).unwrap();

@@ -7,6 +7,7 @@
 
 mod acceptor;
 mod clock;
+mod control;
 mod desk;
 mod exchange;
 mod message;
@@ -20,5 +21,6 @@ mod system;
 mod tables;
 mod transport;
 
+pub use control::{Answer, Call};
 pub use settings::{ListenerLimits, Settings, StoreEngine, StoreSettings, open_house};
 pub use system::{StartError, run};

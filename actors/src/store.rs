@@ -13,11 +13,14 @@ use broker::durable::{Batch, Change, Durability, Health, Progress};
 use mqtt_codec::TopicName;
 use storage::{Archive, Shard};
 
+use self::backup::Backup;
+pub(crate) use self::backup::Portion;
 pub(crate) use self::postbox::Postbox;
 use self::work::Count;
 use crate::clock::{self, Clock};
 use crate::tables::SharedTables;
 
+mod backup;
 mod open;
 mod postbox;
 mod translate;
@@ -43,6 +46,8 @@ pub(crate) enum Errand {
     Batch(Box<Batch>, usize),
     /// From the daemon: these topics have no retained message any more.
     Expired(Vec<TopicName>),
+    /// From the control socket: everything of one instant, for this receiver.
+    Backup(tokio::sync::mpsc::Sender<Portion>),
     /// From the daemon: write everything and end.
     Stop,
 }
@@ -88,6 +93,11 @@ impl StoreAddr {
         if self.errands.try_send(Errand::Expired(topics)).is_err() {
             tracing::debug!("the store is busy: expired retained messages are removed from it at the next start");
         }
+    }
+
+    /// Asks for a backup; false if too much waits.
+    pub(crate) fn back_up(&self, to: tokio::sync::mpsc::Sender<Portion>) -> bool {
+        self.errands.try_send(Errand::Backup(to)).is_ok()
     }
 
     /// Asks the actor to end; waits for room.
@@ -161,6 +171,7 @@ pub(crate) struct StoreActor {
     serial: u64,
     /// Whether ended sessions may have left records.
     sweeps: bool,
+    backup: Option<Backup>,
     /// How long the last commit took, and whether it had company.
     took: Duration,
     busy: bool,
@@ -204,6 +215,7 @@ impl StoreActor {
             commits_since_upkeep: 0,
             serial,
             sweeps: true,
+            backup: None,
             took: Duration::ZERO,
             busy: false,
             stopping: false,
@@ -221,6 +233,7 @@ impl StoreActor {
                 self.fail(&error);
             }
         }
+        self.give_up_backup("the broker stops");
         if self.health != Health::Failed
             && let Err(error) = self.archive.commit(storage::Durability::Power)
         {
@@ -262,6 +275,7 @@ impl StoreActor {
         } else {
             UNSYNCED_MAX
         };
+        let patience = self.backup.as_ref().map_or(patience, Backup::patience);
         let wait = if idle { patience } else { Duration::ZERO };
         match self.errands.recv_timeout(wait) {
             Ok(errand) => Some(errand),
@@ -289,6 +303,6 @@ impl StoreActor {
 fn weight(errand: &Errand) -> usize {
     match errand {
         Errand::Batch(_, cost) => *cost,
-        Errand::Expired(_) | Errand::Stop => 0,
+        Errand::Expired(_) | Errand::Backup(_) | Errand::Stop => 0,
     }
 }

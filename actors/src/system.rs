@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::acceptor::Gate;
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::desk::{Desk, Inboxes, Ways};
 use crate::message::{AwaitsStore, Drain, Lingering};
 use crate::router::{MeetLines, RouterActor};
@@ -70,7 +71,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(&[SocketAddr])) -> Result<(
     let system = System::new();
     system.block_on(async move {
         let mut stop = StopSignals::listen()?;
-        let house = House::start(&settings, opened).await?;
+        let mut house = House::start(&settings, opened).await?;
         // Nobody waits at the door while sessions are being read.
         let listeners = listen(&settings)?;
         let bound: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
@@ -134,6 +135,8 @@ struct House {
     tables: SharedTables,
     clock: Clock,
     store: Option<(StoreAddr, JoinHandle<()>)>,
+    /// Of a broker with a store.
+    control: Option<Control>,
 }
 
 impl House {
@@ -203,12 +206,13 @@ impl House {
             tables,
             clock,
             store,
+            control: None,
         })
     }
 
     /// Introduces everyone to everyone and opens the doors.
     async fn open(
-        &self,
+        &mut self,
         settings: &Settings,
         listeners: impl Iterator<Item = Vec<std::net::TcpListener>>,
     ) -> Result<(), StartError> {
@@ -229,6 +233,9 @@ impl House {
                 listeners,
             };
             line.send(open).await.map_err(|_| StartError::Actor)?;
+        }
+        if let (Some((addr, _)), Some(store)) = (&self.store, &settings.store) {
+            self.control = Control::open(&store.directory, addr.clone());
         }
         if !settings.state_interval.is_zero() {
             let (lines, tables) = (self.lines.clone(), self.tables.clone());
@@ -293,7 +300,8 @@ impl House {
         total
     }
 
-    async fn stop(self) {
+    async fn stop(mut self) {
+        drop(self.control.take());
         self.await_store().await;
         for arbiter in self.arbiters {
             arbiter.stop();

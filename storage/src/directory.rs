@@ -26,6 +26,8 @@ const LOCK: &str = "lock";
 const FORMAT: &str = "FORMAT";
 const JOURNAL: &str = "journal";
 const TITLE: &str = "Strowger store";
+/// What FORMAT says while a backup is being restored.
+const UNFINISHED: &str = "Strowger store, being restored";
 
 /// What FORMAT says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,13 @@ impl Format {
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
         };
         let is_titled = text.lines().next() == Some(TITLE);
+        if text.lines().next() == Some(UNFINISHED) {
+            return Err(StoreError::Damaged {
+                file,
+                offset: None,
+                what: "a restore into this directory was not finished".to_owned(),
+            });
+        }
         let version = field("version").and_then(|version| version.parse().ok());
         match (version, field("engine")) {
             (Some(found), _) if is_titled && found != VERSION => Err(StoreError::Version {
@@ -149,9 +158,23 @@ impl DataDirectory {
         if !self.is_new {
             return Ok(());
         }
+        self.write_format(&format!("{TITLE}\nversion: {VERSION}\nengine: {}\n", self.engine))?;
+        self.is_new = false;
+        Ok(())
+    }
+
+    /// Keeps everyone from opening what will be here until [`DataDirectory::seal`] says that it is whole.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn hold_back(&self) -> Result<(), StoreError> {
+        self.write_format(&format!("{UNFINISHED}\n"))
+    }
+
+    fn write_format(&self, text: &str) -> Result<(), StoreError> {
         let file = self.path.join(FORMAT);
         let draft = self.path.join("FORMAT.draft");
-        let text = format!("{TITLE}\nversion: {VERSION}\nengine: {}\n", self.engine);
         let write = || {
             let mut out = OpenOptions::new()
                 .write(true)
@@ -164,9 +187,7 @@ impl DataDirectory {
             std::fs::rename(&draft, &file)?;
             File::open(&self.path)?.sync_all()
         };
-        write().map_err(|error| failed("write", &file, error))?;
-        self.is_new = false;
-        Ok(())
+        write().map_err(|error| failed("write", &file, error))
     }
 }
 

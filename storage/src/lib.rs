@@ -5,10 +5,12 @@
 //! holds each of them to.
 
 pub mod archive;
+mod backup;
 mod batch;
 mod directory;
 pub mod faulty;
 mod fjall;
+mod inspect;
 mod journal;
 mod memory;
 mod overlay;
@@ -20,9 +22,15 @@ mod sled;
 pub use archive::{
     Archive, Counted, Cursor, Holding, Loaded, LoadedFlight, Page, QueuedRecord, StoredSession, Swept, Window,
 };
+pub use backup::{
+    BackupEncoder, BackupHead, BackupReader, BackupTotals, FrozenWalk, StoredRecord, check_backup, pour, restore,
+};
 pub use batch::{Batch, Change, KEY_BYTES_MAX, Table, VALUE_BYTES_MAX};
 pub use directory::{DataDirectory, Format};
 pub use fjall::{FjallOptions, FjallStore};
+pub use inspect::{
+    CheckReport, EntryState, Finding, Inspection, Item, JournalReport, QueueStat, Stat, TableCount, check, open_engine,
+};
 pub use journal::format::Stamp;
 pub use journal::medium::{FileMedium, Medium, MediumFile};
 pub use journal::{Recovery, Room, Torn, inspect};

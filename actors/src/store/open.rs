@@ -65,6 +65,13 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Opened, StoreError> {
         let (engine, cache_bytes, shelf) = (settings.engine, settings.cache_bytes, directory.shelf());
         move || open_engine(engine, cache_bytes, &shelf)
     });
+    if !directory.is_new() && !directory.shelf().is_dir() {
+        return Err(StoreError::Damaged {
+            file: directory.shelf(),
+            offset: None,
+            what: "the directory of the engine is missing".to_owned(),
+        });
+    }
     let mut options = ShardOptions::new(reopen()?);
     options.segment_bytes = settings.segment_bytes;
     options.journal_bytes_max = settings.journal_bytes_max;

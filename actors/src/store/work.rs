@@ -36,6 +36,7 @@ impl StoreActor {
             Err(StoreError::Full { what }) => {
                 self.held = group;
                 self.turn(Health::Full, &what);
+                self.make_way(&what)?;
                 return Ok(());
             }
             applied => applied?,
@@ -59,6 +60,12 @@ impl StoreActor {
                 fetched => fetched?,
             }
         }
+        for errand in &group {
+            if let Errand::Backup(to) = errand {
+                self.begin_backup(to);
+            }
+        }
+        self.back_up();
         self.look_for_room();
         self.keep_house(group.is_empty())
     }
@@ -86,7 +93,7 @@ impl StoreActor {
                         }
                     }
                 }
-                Errand::Stop => {}
+                Errand::Backup(_) | Errand::Stop => {}
             }
         }
         self.archive.store_mut().raise_stamp(Stamp {
@@ -109,7 +116,7 @@ impl StoreActor {
                     }
                     batch.durability
                 }
-                Errand::Expired(_) => Durability::Memory,
+                Errand::Expired(_) | Errand::Backup(_) => Durability::Memory,
                 Errand::Stop => Durability::Disk,
             };
             highest = highest.max(durability);
@@ -244,6 +251,7 @@ impl StoreActor {
             %error,
             "the store failed: nothing more is acknowledged; mend the medium and restart the broker, what was acknowledged is kept"
         );
+        self.give_up_backup("the store has failed");
         self.turn(Health::Failed, "");
     }
 
@@ -264,7 +272,7 @@ impl StoreActor {
         Ok(())
     }
 
-    fn maintain(&mut self) -> Result<(), StoreError> {
+    pub(super) fn maintain(&mut self) -> Result<(), StoreError> {
         if self.engine_failed_at.is_some_and(|at| clock::since(at) < REOPEN) {
             self.more_upkeep = false;
             return Ok(());
@@ -330,7 +338,7 @@ impl StoreActor {
 fn batch_of(errand: &Errand) -> Option<&Batch> {
     match errand {
         Errand::Batch(batch, _) => Some(batch),
-        Errand::Expired(_) | Errand::Stop => None,
+        Errand::Expired(_) | Errand::Backup(_) | Errand::Stop => None,
     }
 }
 

@@ -1,0 +1,22 @@
+use super::base64::encode;
+use super::{as_date, hex, in_units};
+
+/// The vectors of RFC 4648, section 10.
+#[test]
+fn payloads_are_written_as_the_rfc_says() {
+    let vectors = ["", "f", "fo", "foo", "foob", "fooba", "foobar"];
+    let expected = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
+    assert_eq!(vectors.map(|text| encode(text.as_bytes())), expected);
+    assert_eq!(encode(&[0xff, 0xfe, 0xfd]), "//79");
+}
+
+#[test]
+fn times_are_dates_and_bytes_have_units() {
+    assert_eq!(as_date(0), "1970-01-01 00:00:00Z");
+    assert_eq!(as_date(951_782_400_000), "2000-02-29 00:00:00Z");
+    assert_eq!(as_date(1_735_689_599_999), "2024-12-31 23:59:59Z");
+    assert_eq!(as_date(4_107_542_400_000), "2100-03-01 00:00:00Z");
+    assert_eq!(in_units(1023), "1023 bytes");
+    assert_eq!(in_units(8 << 20), "8.0 MiB");
+    assert_eq!(hex(&[0, 0xab]), "00ab");
+}
