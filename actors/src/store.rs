@@ -16,6 +16,7 @@ use storage::{Archive, Shard};
 use self::backup::Backup;
 pub(crate) use self::backup::Portion;
 pub(crate) use self::postbox::Postbox;
+use self::spent::Spent;
 use self::work::Count;
 use crate::clock::{self, Clock};
 use crate::tables::SharedTables;
@@ -23,6 +24,9 @@ use crate::tables::SharedTables;
 mod backup;
 mod open;
 mod postbox;
+mod spent;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod work;
 
@@ -172,6 +176,7 @@ pub(crate) struct StoreActor {
     /// Whether ended sessions may have left records.
     sweeps: bool,
     backup: Option<Backup>,
+    spent: Spent,
     /// How long the last commit took, and whether it had company.
     took: Duration,
     busy: bool,
@@ -216,6 +221,7 @@ impl StoreActor {
             serial,
             sweeps: true,
             backup: None,
+            spent: Spent::default(),
             took: Duration::ZERO,
             busy: false,
             stopping: false,

@@ -74,11 +74,13 @@ impl StoreActor {
     fn apply(&mut self, group: &[Errand]) -> Result<(), StoreError> {
         let now = StoreTime(self.clock.now().0);
         let mut serial = self.serial;
+        self.spent
+            .look(group.iter().filter_map(batch_of).flat_map(|batch| &batch.changes));
         for errand in group {
             match errand {
                 Errand::Batch(batch, _) => {
                     serial = serial.max(batch.serial);
-                    for change in &batch.changes {
+                    for change in batch.changes.iter().filter(|change| !self.spent.has(change)) {
                         self.sweeps |= matches!(change, broker::durable::Change::EndSession(_));
                         if let Err(error) = carry_out(&mut self.archive, change, &self.tables) {
                             self.archive.discard();

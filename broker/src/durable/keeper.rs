@@ -156,10 +156,12 @@ impl Keeper {
         if !self.has_batch() {
             return None;
         }
+        // The next turn has about as much to say.
+        let next = Vec::with_capacity(self.changes.len());
         let batch = Batch {
             line: self.line,
             number: self.number,
-            changes: std::mem::take(&mut self.changes),
+            changes: std::mem::replace(&mut self.changes, next),
             fetches: std::mem::take(&mut self.fetches),
             durability: std::mem::take(&mut self.durability),
             serial: self.serial << LINE_BITS | u64::from(self.line),
