@@ -16,6 +16,8 @@ use crate::router::{ShareKey, SubscriptionIds, SubscriptionOptions};
 use crate::session::Delivery;
 
 mod keeper;
+#[cfg(test)]
+mod tests;
 
 /// What an acknowledgement survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

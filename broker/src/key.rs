@@ -30,6 +30,12 @@ impl SessionKey {
         (self.0 >> (Self::SLOT_BITS + Self::GENERATION_BITS)) as u16
     }
 
+    /// Which tenant of the slot it is.
+    #[must_use]
+    pub(crate) const fn generation(self) -> u32 {
+        (self.0 >> Self::SLOT_BITS) as u32 & ((1 << Self::GENERATION_BITS) - 1)
+    }
+
     /// The slot in that line's table.
     #[must_use]
     pub const fn slot(self) -> u32 {

@@ -5,19 +5,33 @@
 //! had better choose another member, and whether the queue has room, because what is acknowledged is never dropped.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::durable::SessionId;
 use crate::key::SessionKey;
 
-const CONNECTED: u8 = 1;
-const FULL: u8 = 2;
+const CONNECTED: u32 = 1;
+const FULL: u32 = 2;
+/// There is such a session: a route may still lead to one that ended, or whose slot has another tenant.
+const PRESENT: u32 = 4;
+const FLAGS: u32 = CONNECTED | FULL | PRESENT;
+/// The tenant of the slot stands above the flags.
+const GENERATION_SHIFT: u32 = 8;
 const CHUNK: usize = 4096;
 
 struct Board {
-    chunks: Box<[OnceLock<Box<[AtomicU8]>>]>,
-    /// The sessions' numbers in the store; 0: it does not keep them.
-    ids: Box<[OnceLock<Box<[AtomicU64]>>]>,
+    chunks: Box<[OnceLock<Box<[AtomicU32]>>]>,
+    /// What the store has of the sessions.
+    kept: Box<[OnceLock<Box<[Kept]>>]>,
+}
+
+/// What the store has of a slot's session.
+#[derive(Default)]
+struct Kept {
+    /// Its number there; 0: it does not keep it.
+    id: AtomicU64,
+    /// Which tenant of the slot that is: a route may still lead to the one before.
+    generation: AtomicU32,
 }
 
 /// The board that all lines share.
@@ -35,7 +49,7 @@ impl Presence {
         let boards = (0..lines)
             .map(|_| Board {
                 chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
-                ids: (0..chunks).map(|_| OnceLock::new()).collect(),
+                kept: (0..chunks).map(|_| OnceLock::new()).collect(),
             })
             .collect();
         Self {
@@ -45,21 +59,30 @@ impl Presence {
         }
     }
 
-    fn cell(&self, key: SessionKey) -> Option<&AtomicU8> {
+    fn cell(&self, key: SessionKey) -> Option<&AtomicU32> {
         let slot = key.slot() as usize;
         let chunk = self.boards.get(usize::from(key.line()))?.chunks.get(slot / CHUNK)?;
         chunk
-            .get_or_init(|| (0..CHUNK).map(|_| AtomicU8::new(0)).collect())
+            .get_or_init(|| (0..CHUNK).map(|_| AtomicU32::new(0)).collect())
             .get(slot % CHUNK)
     }
 
-    fn set(&self, key: SessionKey, bit: u8, on: bool) -> bool {
-        let Some(cell) = self.cell(key) else { return false };
-        let before = if on {
-            cell.fetch_or(bit, Ordering::Relaxed)
+    /// What is noted of this session, and not of another tenant of its slot.
+    fn flags(&self, key: SessionKey) -> u32 {
+        let cell = self.cell(key).map_or(0, |cell| cell.load(Ordering::Relaxed));
+        if cell >> GENERATION_SHIFT == key.generation() {
+            cell & FLAGS
         } else {
-            cell.fetch_and(!bit, Ordering::Relaxed)
-        };
+            0
+        }
+    }
+
+    /// Only the line that holds the session writes. Says whether that changes anything.
+    fn set(&self, key: SessionKey, bit: u32, on: bool) -> bool {
+        let Some(cell) = self.cell(key) else { return false };
+        let before = self.flags(key);
+        let after = if on { before | bit } else { before & !bit } | PRESENT;
+        cell.store(key.generation() << GENERATION_SHIFT | after, Ordering::Relaxed);
         (before & bit != 0) != on
     }
 
@@ -81,15 +104,20 @@ impl Presence {
 
     /// Notes under which number the store keeps the session.
     pub fn set_kept(&self, key: SessionKey, id: Option<SessionId>) {
-        let Some(chunk) = self.ids_of(key) else { return };
+        let Some(chunk) = self.kept_chunk(key) else { return };
         if id.is_none() && chunk.get().is_none() {
             return;
         }
-        let ids = chunk.get_or_init(|| (0..CHUNK).map(|_| AtomicU64::new(0)).collect());
-        let Some(place) = ids.get(key.slot() as usize % CHUNK) else {
+        let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| Kept::default()).collect());
+        let Some(kept) = chunk.get(key.slot() as usize % CHUNK) else {
             return;
         };
-        let before = place.swap(id.map_or(0, |id| id.0), Ordering::Relaxed);
+        if id.is_some() {
+            self.set(key, PRESENT, true);
+        }
+        // Whoever reads the number reads the tenant after it.
+        kept.generation.store(key.generation(), Ordering::Release);
+        let before = kept.id.swap(id.map_or(0, |id| id.0), Ordering::Release);
         match (before != 0, id.is_some()) {
             (false, true) => _ = self.kept.fetch_add(1, Ordering::Relaxed),
             (true, false) => _ = self.kept.fetch_sub(1, Ordering::Relaxed),
@@ -97,10 +125,10 @@ impl Presence {
         }
     }
 
-    fn ids_of(&self, key: SessionKey) -> Option<&OnceLock<Box<[AtomicU64]>>> {
+    fn kept_chunk(&self, key: SessionKey) -> Option<&OnceLock<Box<[Kept]>>> {
         self.boards
             .get(usize::from(key.line()))?
-            .ids
+            .kept
             .get(key.slot() as usize / CHUNK)
     }
 
@@ -108,28 +136,36 @@ impl Presence {
     pub fn clear(&self, key: SessionKey) {
         self.set_full(key, false);
         self.set_kept(key, None);
-        self.set_connected(key, false);
+        if let Some(cell) = self.cell(key) {
+            cell.store(key.generation() << GENERATION_SHIFT, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is such a session.
+    #[must_use]
+    pub fn is_present(&self, key: SessionKey) -> bool {
+        self.flags(key) & PRESENT != 0
     }
 
     /// Whether the session has a connection.
     #[must_use]
     pub fn is_connected(&self, key: SessionKey) -> bool {
-        self.cell(key)
-            .is_some_and(|cell| cell.load(Ordering::Relaxed) & CONNECTED != 0)
+        self.flags(key) & CONNECTED != 0
     }
 
     /// Whether the session's queue is at its bound.
     #[must_use]
     pub fn is_full(&self, key: SessionKey) -> bool {
-        self.cell(key)
-            .is_some_and(|cell| cell.load(Ordering::Relaxed) & FULL != 0)
+        self.flags(key) & FULL != 0
     }
 
     /// The session's number in the store, if it is kept there.
     #[must_use]
     pub fn kept(&self, key: SessionKey) -> Option<SessionId> {
-        let id = self.ids_of(key)?.get()?.get(key.slot() as usize % CHUNK)?;
-        Some(SessionId(id.load(Ordering::Relaxed))).filter(|id| id.0 != 0)
+        let kept = self.kept_chunk(key)?.get()?.get(key.slot() as usize % CHUNK)?;
+        let id = SessionId(kept.id.load(Ordering::Acquire));
+        let is_his = kept.generation.load(Ordering::Acquire) == key.generation();
+        Some(id).filter(|id| id.0 != 0 && is_his)
     }
 
     /// Whether the store keeps any session at all: the question that spares all others.

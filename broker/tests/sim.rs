@@ -9,12 +9,14 @@
 )]
 
 mod sim {
+    mod crashes;
     mod crowds;
     mod device;
     mod dice;
     mod flows;
     mod history;
     mod ledger;
+    mod lives;
     mod moody;
 }
 mod world;

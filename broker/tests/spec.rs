@@ -14,6 +14,7 @@ mod spec {
     mod alias;
     mod connect;
     mod disconnect;
+    mod durable;
     mod expiry;
     mod keep_alive;
     mod limits;

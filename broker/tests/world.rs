@@ -8,28 +8,30 @@
     reason = "a test that fails should stop at once"
 )]
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use broker::counters::Counters;
+use broker::durable::Durability;
 use broker::effect::{Cause, ClosingRecord, Effect};
 use broker::exchange::{Open, Overseer};
 use broker::limits::Limits;
 use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Lost, Peer, home_line};
 use broker::message::Millis;
 use broker::presence::Presence;
-use broker::router::{Retained, RetainedLimits, Router, RouterLimits};
+use broker::router::{RetainedLimits, RouterLimits};
 use broker::routing::{RouteRequest, carry_out};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Connect, Packet, Version, decode, decode_connect};
 
 pub use client::{Client, ClientBuilder};
+use store::{Image, ModelStore};
 use tables::WorldTables;
 
 mod client;
+mod crash;
 pub mod packets;
+pub mod store;
 mod tables;
 
 pub fn secs(secs: u64) -> u64 {
@@ -57,6 +59,7 @@ pub struct Connection {
     stalled: bool,
 }
 
+#[derive(Clone)]
 pub struct Config {
     pub lines: u16,
     pub limits: Limits,
@@ -90,6 +93,9 @@ pub struct World {
     pub connections: Vec<Connection>,
     pub tables: WorldTables,
     pub presence: Arc<Presence>,
+    /// It is asked for nothing unless the limits say what an acknowledgement survives.
+    pub store: ModelStore,
+    config: Config,
     /// While set, the router keeps requests waiting; see [`World::release_routes`].
     pub hold_routes: bool,
     waiting_routes: Vec<(usize, RouteRequest)>,
@@ -110,35 +116,26 @@ impl World {
     }
 
     pub fn with(config: Config) -> Self {
-        let tables = WorldTables {
-            router: Rc::new(RefCell::new(Router::new(config.router))),
-            retained: Rc::new(RefCell::new(Retained::new(config.retained))),
-        };
+        let tables = WorldTables::new(&config);
         let presence = Arc::new(Presence::new(config.lines, 100_000));
-        let lines = (0..config.lines)
-            .map(|index| {
-                Line::new(LineSetup {
-                    index,
-                    lines: config.lines,
-                    seed: config.router.seed,
-                    limits: config.limits.clone(),
-                    overseer: (config.overseer)(),
-                    presence: Arc::clone(&presence),
-                    tables: Box::new(tables.clone()),
-                    serial: 0,
-                })
-            })
-            .collect();
+        let lines = lines_of(&config, &tables, &presence, 0);
         Self {
             now: Millis(1_000_000),
             lines,
             connections: Vec::new(),
             tables,
             presence,
+            store: ModelStore::new(Image::default()),
+            config,
             hold_routes: false,
             waiting_routes: Vec::new(),
             fresh: 0,
         }
+    }
+
+    /// With sessions that survive the broker as the class says.
+    pub fn keeping(durability: Durability) -> Self {
+        Self::limited(|limits| limits.durability = durability)
     }
 
     /// A client that has not connected.
@@ -183,7 +180,9 @@ impl World {
         loop {
             match admission {
                 Admission::Admitted(key) => {
+                    let paused = self.lines[self.connections[client.0].line].is_paused(key);
                     self.connections[client.0].key = Some(key);
+                    self.connections[client.0].held = paused;
                     // The old connection of the slot is told first, as the shell does it.
                     self.carry_out_effects(self.connections[client.0].line);
                     return self.settle();
@@ -372,12 +371,18 @@ impl World {
             for line in 0..self.lines.len() {
                 busy |= self.carry_out_effects(line);
                 busy |= self.write_all(line);
+                // The store first: what another line takes over, it has been told of before.
+                if let Some(batch) = self.lines[line].take_batch() {
+                    busy = true;
+                    self.store.give(batch);
+                }
                 busy |= self.forward_from(line);
                 if self.lines[line].has_work() {
                     self.lines[line].work(self.now);
                     busy = true;
                 }
             }
+            busy |= self.hear_from_store();
             if !busy {
                 return;
             }
@@ -482,6 +487,22 @@ impl World {
         }
         connection.partial = BytesMut::from(&*bytes);
     }
+}
+
+fn lines_of(config: &Config, tables: &WorldTables, presence: &Arc<Presence>, serial: u64) -> Vec<Line> {
+    let line = |index| {
+        Line::new(LineSetup {
+            index,
+            lines: config.lines,
+            seed: config.router.seed,
+            limits: config.limits.clone(),
+            overseer: (config.overseer)(),
+            presence: Arc::clone(presence),
+            tables: Box::new(tables.clone()),
+            serial,
+        })
+    };
+    (0..config.lines).map(line).collect()
 }
 
 fn take_all(out: &mut Outbox) -> Vec<u8> {

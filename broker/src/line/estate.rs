@@ -38,7 +38,10 @@ impl Line {
         } else {
             Wanted::Window(after, max)
         };
-        keeper.fetch(session.key, id, what);
+        // What the session itself has asked for and not got is what comes next: to be told twice would be to give twice.
+        if !session.queue.is_being_read() {
+            keeper.fetch(session.key, id, what);
+        }
         let key = session.key;
         self.estates.push(Estate { key, id, after });
     }

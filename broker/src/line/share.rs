@@ -89,6 +89,7 @@ impl Line {
         let presence = &self.turn.presence;
         let keeps = parcel.qos.min(member.qos) != QoS::AtMostOnce;
         presence.is_connected(member.session) == connected
+            && presence.is_present(member.session)
             && (connected || keeps)
             && !(keeps && presence.any_full() && presence.is_full(member.session))
     }

@@ -216,6 +216,12 @@ impl Queue {
         self.beyond.as_ref().map(|beyond| beyond.after)
     }
 
+    /// Whether the store was asked for what comes next, and has not answered.
+    pub(crate) fn is_being_read(&self) -> bool {
+        let asked = self.beyond.as_ref().and_then(|beyond| beyond.asked);
+        matches!(asked, Some(Wanted::Window(..) | Wanted::Conversations(_)))
+    }
+
     /// Whether the store has part of it.
     pub(crate) fn is_beyond(&self) -> bool {
         self.beyond.is_some()

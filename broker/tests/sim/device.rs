@@ -38,6 +38,8 @@ pub enum Subscription {
 pub struct Sight {
     /// PUBLISH packets that were not redeliveries.
     pub fresh: u32,
+    /// It came at QoS 2.
+    pub exact: bool,
     pub any: u32,
 }
 
@@ -54,6 +56,8 @@ pub struct Life {
     pub next_id: u16,
     /// QoS 2 messages taken and not released.
     pub unreleased: BTreeMap<u16, usize>,
+    /// Ids of QoS 2 messages that were released, and the PUBCOMP is not known to have come.
+    pub released: BTreeSet<u16>,
     /// Ids of deliveries that the client has not acknowledged to the end.
     pub open: BTreeMap<u16, usize>,
     /// Ids whose end the broker has certainly seen, with what they stood for.
@@ -188,6 +192,24 @@ impl Device {
         self.line = Line::default();
         self.life.ends_at = Some(now.plus_secs(u64::from(self.life.expiry_secs)));
         self.age(now);
+    }
+
+    /// The broker has ended. `all`: its store has kept all that it was told. If not, QoS 1 messages come again, under
+    /// whatever id; at QoS 2 an id stands for its message until the client has released it.
+    pub fn forget_what_was_not_kept(&mut self, ledger: &Ledger, all: bool) {
+        // Ids start over when none is in flight.
+        let life = &mut self.life;
+        life.closed.clear();
+        life.open
+            .retain(|id, _| life.unreleased.contains_key(id) || life.released.contains(id));
+        if all {
+            return;
+        }
+        for (message, sight) in &mut life.sights {
+            if ledger.entries[*message].qos != QoS::ExactlyOnce || !sight.exact {
+                sight.fresh = 0;
+            }
+        }
     }
 
     /// Time has passed.

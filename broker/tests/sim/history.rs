@@ -1,5 +1,6 @@
 //! One random history: devices and a broker, losses of connection at any moment, and the reckoning at the end.
 
+use broker::durable::Durability;
 use broker::effect::Cause;
 use broker::limits::{Limits, QueueFull};
 use mqtt_codec::{Packet, QoS, Version};
@@ -13,6 +14,7 @@ use super::moody::Moody;
 use crate::world::{Config, World};
 
 mod brief;
+mod crash;
 mod reckon;
 
 const DEVICES: usize = 7;
@@ -23,6 +25,8 @@ const PUBLISHER: usize = 0;
 const ACTIONS: usize = 90;
 const TOPICS: [&str; 5] = ["tank/a", "tank/b", "pump/a", "job/1", "job/2"];
 const FILTERS: [&str; 4] = ["tank/+", "tank/a", "+/a", "pump/#"];
+/// Nobody subscribes to it; the publisher's messages are retained.
+const RETAINED_TOPIC: &str = "state/now";
 const GROUP_FILTER: &str = "$share/crew/job/#";
 const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 
@@ -34,6 +38,10 @@ pub struct History {
     devices: Vec<Device>,
     group_qos: QoS,
     small_queues: bool,
+    /// The broker has a store, and ends now and then.
+    keeps: bool,
+    /// Since the broker's start the group had a member whose session ends with its connection.
+    fleeting_members: bool,
     /// Tells each step.
     replays: bool,
 }
@@ -52,6 +60,15 @@ impl std::ops::Drop for History {
 impl History {
     /// `replays`: with every step told on stderr.
     pub fn new(seed: u64, replays: bool) -> Self {
+        Self::of(seed, replays, false)
+    }
+
+    /// The same with a broker that ends now and then, and a store.
+    pub fn keeping(seed: u64, replays: bool) -> Self {
+        Self::of(seed, replays, true)
+    }
+
+    fn of(seed: u64, replays: bool, keeps: bool) -> Self {
         let mut dice = Dice::new(seed);
         let small_queues = dice.percent(25);
         let mut config = Config {
@@ -59,13 +76,22 @@ impl History {
             ..Config::default()
         };
         set_limits(&mut config.limits, &mut dice, small_queues);
+        if keeps {
+            config.limits.durability = Durability::Disk;
+            config.limits.queue_memory_messages = dice.pick(&[1, 2, 3, 1000]);
+        }
         if dice.percent(25) {
             config.overseer = || Box::new(Moody::default());
         }
         let versions = [Version::V31, Version::V311, Version::V5, Version::V5];
-        let devices = (0..DEVICES)
+        let mut devices: Vec<Device> = (0..DEVICES)
             .map(|index| Device::new(index, dice.pick(&versions)))
             .collect();
+        if keeps && small_queues {
+            // In 3.x a refusal ends the connection, and with it the acknowledgements that wait for the store: what was
+            // taken is sent again and fills the queue again.
+            devices[PUBLISHER].version = Version::V5;
+        }
         let group_qos = dice.pick(&QOS[1..]);
         let world = World::with(config);
         Self {
@@ -79,6 +105,8 @@ impl History {
             devices,
             group_qos,
             small_queues,
+            keeps,
+            fleeting_members: false,
             replays,
         }
     }
@@ -119,6 +147,13 @@ impl History {
     }
 
     fn act(&mut self) {
+        if self.keeps {
+            match self.dice.below(100) {
+                0..4 => return self.crash(),
+                4..14 => return self.hold_or_commit(),
+                _ => {}
+            }
+        }
         let device = self.dice.below(DEVICES);
         let connected = self.devices[device].client.is_some();
         match self.dice.below(100) {
@@ -150,6 +185,10 @@ impl History {
     }
 
     fn connect(&mut self, device: usize, clean: bool) {
+        self.with_a_store_awake(|history| history.connect_awake(device, clean));
+    }
+
+    fn connect_awake(&mut self, device: usize, clean: bool) {
         let now = self.world.now;
         let model = &mut self.devices[device];
         let old = model.client;
@@ -171,6 +210,7 @@ impl History {
             window,
             aliases: self.dice.pick(&[0, 0, 2]),
         };
+        self.fleeting_members |= device >= MEMBERS_FROM && expiry_secs == 0;
         if old.is_some() {
             // What the client has not read by then is lost with the old connection.
             model.lost(now);
@@ -202,14 +242,22 @@ impl History {
             if self.devices[device].life.out.len() + messages.len() >= receive_max {
                 break;
             }
-            let topic = self.dice.pick(&TOPICS);
-            let qos = if only_asks {
+            let retains = self.keeps && device == PUBLISHER && self.dice.percent(25);
+            let topic = if retains {
+                RETAINED_TOPIC
+            } else {
+                self.dice.pick(&TOPICS)
+            };
+            let qos = if retains {
+                // One and the same: what is sent again at QoS 1 is published again, at QoS 2 it is not.
+                self.group_qos
+            } else if only_asks {
                 QOS[0]
             } else {
                 self.dice.pick(&[QOS[0], QOS[1], QOS[1], QOS[2], QOS[2]])
             };
             let wide = self.devices[device].version == Version::V5;
-            let expiry_secs = (wide && self.dice.percent(10)).then_some(20);
+            let expiry_secs = (wide && !retains && self.dice.percent(10)).then_some(20);
             messages.push(self.ledger.enter(device, topic, qos, expiry_secs));
         }
         let way = self.way();
@@ -334,7 +382,12 @@ impl History {
     fn pass(&mut self) {
         let millis = self.dice.pick(&[1, 50, 1000, 15_000, 40_000]);
         self.note(|| format!("{millis} ms pass"));
-        self.world.pass(millis);
+        if millis < 1000 {
+            self.world.pass(millis);
+        } else {
+            // No store lags behind for as long as that.
+            self.with_a_store_awake(|history| history.world.pass(millis));
+        }
         self.devices.iter_mut().for_each(|device| device.age(self.world.now));
     }
 

@@ -28,12 +28,27 @@ pub struct Entry {
     pub attempts: u32,
     pub expiry_secs: Option<u32>,
     pub verdict: Verdict,
+    /// The broker ended before the publisher was told of the message: those who had it at QoS 0 may get it again.
+    pub broken: bool,
 }
 
 impl Entry {
     /// How often the broker may hand it to one receiver as new: a QoS 1 message that is sent again is another.
     pub fn routings_max(&self) -> u32 {
         if self.qos == QoS::AtLeastOnce { self.attempts } else { 1 }
+    }
+
+    /// The same where the store need not know of it: at QoS 0, or by a member of the group whose session is not kept.
+    pub fn routings_unkept_max(&self) -> u32 {
+        if self.broken {
+            self.attempts
+        } else {
+            self.routings_max()
+        }
+    }
+
+    pub fn is_retained(&self) -> bool {
+        self.topic.starts_with("state/")
     }
 
     pub fn is_shared(&self) -> bool {
@@ -56,6 +71,8 @@ pub struct Ledger {
     pub group_done: BTreeSet<usize>,
     /// The last step at which the group had no member for certain.
     pub group_broken: Step,
+    /// Shared messages that no member took before the broker ended.
+    pub left_to_nobody: usize,
     /// Queues are so small that the broker refuses messages.
     pub refuses: bool,
 }
@@ -71,6 +88,7 @@ impl Ledger {
             attempts: 1,
             expiry_secs,
             verdict: Verdict::Open,
+            broken: false,
         });
         self.entries.len() - 1
     }
@@ -79,6 +97,12 @@ impl Ledger {
     pub fn again(&mut self, message: usize) {
         self.entries[message].attempts += 1;
         self.entries[message].last_sent = self.now;
+    }
+
+    /// The broker has ended.
+    pub fn crashed(&mut self) {
+        let open = self.entries.iter_mut().filter(|entry| entry.verdict == Verdict::Open);
+        open.for_each(|entry| entry.broken = true);
     }
 
     pub fn accepted(&mut self, message: usize, nobody: bool) {

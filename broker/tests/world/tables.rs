@@ -10,10 +10,21 @@ use broker::router::{Matches, Receiver, Retained, RetainedRefusal, Router, ScanB
 use broker::tables::Tables;
 use mqtt_codec::{TopicFilter, TopicName};
 
+use super::Config;
+
 #[derive(Clone, Debug)]
 pub struct WorldTables {
     pub router: Rc<RefCell<Router>>,
     pub retained: Rc<RefCell<Retained>>,
+}
+
+impl WorldTables {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            router: Rc::new(RefCell::new(Router::new(config.router))),
+            retained: Rc::new(RefCell::new(Retained::new(config.retained))),
+        }
+    }
 }
 
 impl Tables for WorldTables {

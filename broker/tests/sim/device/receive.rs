@@ -63,7 +63,8 @@ impl Device {
                 assert_eq!(packet.reason, PubrelReason::Success, "{name}: {packet:?}");
                 let id = packet.packet_id.get();
                 assert_eq!(self.life.closed.get(&id), None, "{name}: PUBREL {id} after its end");
-                self.life.unreleased.remove(&packet.packet_id.get());
+                self.life.unreleased.remove(&id);
+                self.life.released.insert(id);
                 self.line.answers.push_back(packets::pubcomp(packet.packet_id));
             }
             Packet::Suback(packet) => self.subscribed(ledger, &packet),
@@ -163,7 +164,7 @@ impl Device {
                 let sights = self.life.sights.entry(message).or_default();
                 sights.fresh += 1;
                 assert!(
-                    sights.fresh <= entry.routings_max() || entry.is_shared(),
+                    sights.fresh <= entry.routings_unkept_max() || entry.is_shared(),
                     "{story} twice at QoS 0"
                 );
                 sights.any += 1;
@@ -207,6 +208,7 @@ impl Device {
             assert_eq!(self.life.open.get(&id), None, "{story}: the id is in use");
         }
         self.life.closed.remove(&id);
+        self.life.released.remove(&id);
         let replay = self.life.unreleased.get(&id).copied();
         assert!(
             replay.is_none_or(|known| known == message),
@@ -222,10 +224,11 @@ impl Device {
         let redelivered = if publish.qos == QoS::ExactlyOnce {
             replay.is_some()
         } else {
-            known.is_some()
+            known.is_some() || publish.dup && sights.any > 0
         };
         sights.any += u32::from(!redelivered);
         sights.fresh += u32::from(!publish.dup);
+        sights.exact |= publish.qos == QoS::ExactlyOnce;
         // A QoS 1 message may come once for each time that the publisher sent it, redeliveries apart.
         let fresh = if publish.qos == QoS::ExactlyOnce {
             sights.any

@@ -86,7 +86,7 @@ impl Device {
         Packet::Publish(Publish {
             dup,
             qos: entry.qos,
-            retain: false,
+            retain: entry.is_retained(),
             topic: packets::topic(entry.topic),
             packet_id: id,
             properties: expiry_secs.map(|secs| {
