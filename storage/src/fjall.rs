@@ -38,6 +38,8 @@ const OPEN_FILES_MAX: usize = 64;
 /// The least that fjall accepts. Its journal stays empty, so it never comes to that.
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 const FILTER_BITS_PER_KEY: f32 = 10.0;
+/// How often its lock is tried for. fjall waits a fifth of a second each time.
+const LOCK_TRIES_MAX: u32 = 5;
 /// How long the owner waits for a thread, so that one that asks in a loop does not spin.
 const PAUSE: Duration = Duration::from_millis(1);
 const KEYSPACE: &str = "entries";
@@ -187,7 +189,7 @@ fn write(database: &Database, entries: &Keyspace, staged: &Staging) -> Result<()
 }
 
 fn open(directory: &Path, options: FjallOptions) -> Result<(Database, Keyspace), StoreError> {
-    let (database, entries) = shelf::open(directory, || {
+    let (database, entries) = shelf::open(directory, LOCK_TRIES_MAX, || {
         let failed = |error| failure("open", directory, error);
         // No threads of fjall's: one of them that meets a full disk ends, and everything after it fails.
         let database = Database::builder(directory)

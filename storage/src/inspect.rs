@@ -10,6 +10,7 @@ mod items;
 mod links;
 mod spectator;
 mod stat;
+mod transfers;
 
 pub use check::{CheckReport, Finding, JournalReport, TableCount, check};
 pub use items::{EntryState, Item};

@@ -189,7 +189,7 @@ impl Journal {
         let current = segments.iter().rposition(|segment| segment.is_used).unwrap_or_default();
         let behind = segments.split_off((current + 1).min(segments.len()));
         let mut behind = behind.into_iter();
-        let spare = behind.next().map(Open::from);
+        let mut spare = behind.next();
         leftovers.extend(behind.map(|segment| segment_name(segment.number)));
         let Some(mut current) = segments.pop_back() else {
             return Err(replay::damaged(&*medium, "", None, "the journal has no segment"));
@@ -200,8 +200,14 @@ impl Journal {
                 .map_err(|error| failed(&*medium, "remove", name, error))?;
         }
         let is_torn = found.recovery.torn.is_some();
+        let is_current_torn = is_torn && spare.is_none();
         let name = segment_name(current.number);
-        repair(&mut current, is_torn).map_err(|error| failed(&*medium, "repair", &name, error))?;
+        repair(&mut current, is_current_torn).map_err(|error| failed(&*medium, "repair", &name, error))?;
+        if let Some(spare) = &mut spare {
+            let name = segment_name(spare.number);
+            // A tail behind which a segment is left tore in that one.
+            repair(spare, is_torn).map_err(|error| failed(&*medium, "repair", &name, error))?;
+        }
         medium
             .sync()
             .map_err(|error| failed(&*medium, "sync the directory of", &name, error))?;
@@ -215,7 +221,7 @@ impl Journal {
                 last: segment.last,
             })
             .collect();
-        journal.spare = spare;
+        journal.spare = spare.map(Open::from);
         journal.position = position;
         journal.next = found.next;
         journal.synced = found.next - 1;

@@ -10,6 +10,8 @@ mod batch;
 mod directory;
 pub mod faulty;
 mod fjall;
+#[cfg(test)]
+mod histories;
 mod inspect;
 mod journal;
 mod memory;

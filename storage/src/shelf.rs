@@ -14,7 +14,6 @@ use crate::{StoreError, Table};
 /// Unit of [`MetadataExt::blocks`], whatever the file system.
 const BLOCK_BYTES: u64 = 512;
 const DIRECTORY_MODE: u32 = 0o700;
-const LOCK_TRIES_MAX: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// One part of the order of an engine: all places from a first one up to those that no longer belong to it.
@@ -156,12 +155,15 @@ fn is_full(error: &io::Error) -> bool {
     [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&error.kind())
 }
 
-/// Opens an engine, and waits up to a second for its lock.
+/// Opens an engine; tries that often to get its lock.
 ///
 /// A store that was dropped a moment ago may still be held by a thread of its engine that ends, or by a process that
 /// was just started and has not let go of our files yet. An engine that panics on damage is taken to have met some.
-pub(crate) fn open<T>(directory: &Path, mut open: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let mut tries = LOCK_TRIES_MAX;
+pub(crate) fn open<T>(
+    directory: &Path,
+    mut tries: u32,
+    mut open: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     loop {
         let opened = catch_unwind(AssertUnwindSafe(&mut open)).unwrap_or_else(|panic| {
             let said = panic.downcast_ref::<String>().map(String::as_str);
@@ -172,7 +174,7 @@ pub(crate) fn open<T>(directory: &Path, mut open: impl FnMut() -> Result<T, Stor
                 what: format!("the engine gave up: {}", said.unwrap_or("it did not say why")),
             })
         });
-        tries -= 1;
+        tries = tries.saturating_sub(1);
         if tries == 0 || !matches!(opened, Err(StoreError::Locked { .. })) {
             return opened;
         }

@@ -31,6 +31,8 @@ const SEGMENT_BYTES: usize = 16 << 20;
 const FREE_BYTES_MIN: u64 = 4 * SEGMENT_BYTES as u64;
 /// Bytes that sled writes for each byte that it is given, at most while one batch is applied.
 const WRITTEN_PER_BYTE: u64 = 4;
+/// How often its lock is tried for, with a pause between.
+const LOCK_TRIES_MAX: u32 = 100;
 
 /// How much memory the engine may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,7 +254,7 @@ fn open(directory: &Path, options: SledOptions) -> Result<(::sled::Db, File), St
         .cache_capacity(options.cache_bytes)
         .mode(::sled::Mode::LowSpace)
         .flush_every_ms(None);
-    let entries = shelf::open(directory, || {
+    let entries = shelf::open(directory, LOCK_TRIES_MAX, || {
         remove_unfinished_snapshots(directory, &file)?;
         config.open().map_err(|error| blame("open", directory, error))
     })?;

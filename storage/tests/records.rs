@@ -18,8 +18,8 @@ use bytes::Bytes;
 use mqtt_codec::{ClientId, PacketId, PublishProperties, QoS, SubscriptionId, TopicName, Will};
 use storage::archive::{Archive, Holding};
 use storage::record::{
-    Content, ContentRef, Entry, EntryRef, FlightRecord, FlightStep, MessageId, MessageRecord, Place, Record, SessionId,
-    SessionRecord, StoreTime, SubscriptionRecord, TABLES, WillRecord,
+    Addressee, Content, ContentRef, Entry, EntryRef, FlightRecord, FlightStep, MessageId, MessageRecord, Place, Record,
+    SessionId, SessionRecord, StoreTime, SubscriptionRecord, TABLES, TRANSIT, TransferRecord, WillRecord,
 };
 use storage::{MemoryStore, ScanLimit, Store, Table};
 
@@ -187,6 +187,11 @@ fn flight(step: FlightStep) -> Record {
 
 /// Every kind of record, bare, with each thing that it may have alone, and with all of them, by the name of its file.
 fn records() -> Vec<(&'static str, Record)> {
+    [kept(), transfers()].concat()
+}
+
+/// Those that stand for themselves.
+fn kept() -> Vec<(&'static str, Record)> {
     [sessions(), deliveries(), messages(), wills()].concat()
 }
 
@@ -325,6 +330,37 @@ fn wills() -> Vec<(&'static str, Record)> {
     ]
 }
 
+/// Messages on their way between lines: each an entry and those that it travels to.
+fn transfers() -> Vec<(&'static str, Record)> {
+    let bare = Addressee {
+        session: SESSION,
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        ids: Vec::new(),
+    };
+    let full = Addressee {
+        session: SessionId(0x0102_0304_0506_0708),
+        qos: QoS::ExactlyOnce,
+        retain: true,
+        ids: vec![subscription_id(1), subscription_id(268_435_455)],
+    };
+    let record = |receivers| Record::Transfer(TransferRecord { receivers });
+    vec![
+        ("queue-transit-bare", entry(inline(), |entry| entry.cost_bytes = 44)),
+        ("transfer-bare", record(vec![bare.clone()])),
+        (
+            "queue-transit-full",
+            entry(Content::Inline(Arc::new(rich())), |entry| {
+                entry.qos = QoS::ExactlyOnce;
+                entry.retain = true;
+                entry.group = Some("$share/readers/plant/#".into());
+                entry.cost_bytes = 300;
+            }),
+        ),
+        ("transfer-full", record(vec![full, bare])),
+    ]
+}
+
 fn enqueue(archive: &mut Archive<MemoryStore>, place: Place, entry: &Entry) {
     let body = match &entry.content {
         Content::Inline(message) => Arc::clone(message),
@@ -348,7 +384,7 @@ fn enqueue(archive: &mut Archive<MemoryStore>, place: Place, entry: &Entry) {
 /// An archive with all of them, written as the broker does it.
 fn filled() -> Archive<MemoryStore> {
     let mut archive = Archive::new(MemoryStore::new(usize::MAX), "data", MessageId(0));
-    for ((_, record), number) in records().iter().zip(0x0a00..) {
+    for ((_, record), number) in kept().iter().zip(0x0a00..) {
         let (session, place) = (SessionId(number), Place(number));
         match record {
             Record::Meta(value) => archive.put_meta("high water", value),
@@ -369,7 +405,21 @@ fn filled() -> Archive<MemoryStore> {
             Record::Retained(message) => archive.retain(message.borrowed()),
             Record::Will(record) => archive.put_will(session, record),
             Record::Grave => archive.end_session(session),
+            Record::Transfer(_) => panic!("a transfer has an entry"),
         }
+    }
+    for (pair, number) in transfers().chunks(2).zip(0x0b00..) {
+        let [(_, Record::Entry(entry)), (_, Record::Transfer(to))] = pair else {
+            panic!("{pair:?}");
+        };
+        let Content::Inline(message) = &entry.content else {
+            panic!("{entry:?}");
+        };
+        let content = ContentRef::Inline(message.borrowed());
+        let account = (entry.group.as_deref(), entry.cost_bytes);
+        archive
+            .transfer(Place(number), content, account, &to.receivers)
+            .unwrap();
     }
     archive.apply().unwrap();
     archive
@@ -473,4 +523,14 @@ fn a_store_of_version_1_is_served() {
     assert_eq!((listed[4].id, listed[4].subscriptions.len()), (SESSION, 4));
     assert_eq!(archive.retained(None, ALL).unwrap().items.len(), messages().len());
     assert_eq!(archive.wills(None, ALL).unwrap().items.len(), wills().len());
+
+    let on_their_way = archive.window(TRANSIT, Place(0), ALL).unwrap().entries;
+    let groups: Vec<_> = on_their_way.iter().map(|queued| queued.group.as_deref()).collect();
+    assert_eq!(groups, [None, Some("$share/readers/plant/#")]);
+    let mut places = 0x0c00..;
+    let finished = archive.finish_transfers(|| Place(places.next().unwrap())).unwrap();
+    assert_eq!(finished, 2);
+    let waiting = archive.window(SESSION, Place(0x0bff), ALL).unwrap().entries;
+    assert_eq!(waiting.len(), 2, "the session that does not exist gets nothing");
+    assert_eq!((&*waiting[0].message, &*waiting[1].message), (&plain(), &rich()));
 }

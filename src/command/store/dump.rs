@@ -7,7 +7,7 @@ use clap::Args;
 use mqtt_codec::{PublishProperties, Will};
 use serde::Serialize;
 use storage::record::Entry;
-use storage::{EntryState, Inspection, Item, MessageRecord, StoreError};
+use storage::{Addressee, EntryState, Inspection, Item, MessageRecord, StoreError};
 
 use super::base64::encode;
 use super::{Directory, hex};
@@ -15,9 +15,9 @@ use crate::failure::Failure;
 
 /// Write everything that a store holds, one JSON object a line.
 ///
-/// A line has a "type": session, subscription, entry (a delivery with its message), released, received, retained, will,
-/// ended or damaged; the last line has the type count and says how many there were of each. A payload is "payload" if it
-/// is UTF-8 and "payload_base64" if not. The broker has to be stopped; nothing is changed, except that opening the engine
+/// A line has a "type": session, subscription, transfer (a message on its way between lines, with its receivers), entry
+/// (a delivery with its message), released, received, retained, will, ended or damaged; the last line has the type count
+/// and says how many there were of each. A payload is "payload" if it is UTF-8 and "payload_base64" if not. The broker has to be stopped; nothing is changed, except that opening the engine
 /// lets the engine put its own files in order.
 ///
 /// Exit codes: 0 all was written, 65 some records are damaged, 69 in use by a broker.
@@ -61,6 +61,13 @@ enum Line<'a> {
         shared: Option<u64>,
         message: MessageLine<'a>,
     },
+    Transfer {
+        place: u64,
+        receivers: Vec<Receiver>,
+        group: Option<&'a str>,
+        shared: Option<u64>,
+        message: MessageLine<'a>,
+    },
     Released {
         session: u64,
         place: u64,
@@ -94,6 +101,7 @@ enum Line<'a> {
 struct Count {
     sessions: u64,
     subscriptions: u64,
+    transfers: u64,
     entries: u64,
     released: u64,
     received: u64,
@@ -101,6 +109,14 @@ struct Count {
     wills: u64,
     ended: u64,
     damaged: u64,
+}
+
+#[derive(Serialize)]
+struct Receiver {
+    session: u64,
+    qos: u8,
+    retain: bool,
+    subscription_ids: Vec<u32>,
 }
 
 #[derive(Serialize)]
@@ -192,6 +208,7 @@ impl Count {
         *match item {
             Item::Session { .. } => &mut self.sessions,
             Item::Subscription { .. } => &mut self.subscriptions,
+            Item::Transfer { .. } => &mut self.transfers,
             Item::Entry { .. } => &mut self.entries,
             Item::Released { .. } => &mut self.released,
             Item::Received { .. } => &mut self.received,
@@ -228,6 +245,18 @@ fn line(item: &Item) -> Line<'_> {
             entry,
             message,
         } => entry_line((session.0, place.0), *state, entry, message),
+        Item::Transfer {
+            place,
+            entry,
+            message,
+            receivers,
+        } => Line::Transfer {
+            place: place.0,
+            receivers: receivers.iter().map(Receiver::from).collect(),
+            group: entry.group.as_deref(),
+            shared: entry.shared().map(|id| id.0),
+            message: MessageLine::from(&**message),
+        },
         Item::Released {
             session,
             place,
@@ -280,6 +309,17 @@ fn entry_line<'a>(
         group: entry.group.as_deref(),
         shared: entry.shared().map(|id| id.0),
         message: MessageLine::from(message),
+    }
+}
+
+impl From<&Addressee> for Receiver {
+    fn from(to: &Addressee) -> Self {
+        Self {
+            session: to.session.0,
+            qos: to.qos.into(),
+            retain: to.retain,
+            subscription_ids: to.ids.iter().map(|id| id.get()).collect(),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// Say how much a store holds.
 ///
-/// Sessions, subscriptions, messages that wait or are under way, retained messages and wills; the longest queues; what
+/// Sessions, subscriptions, messages that wait, are under way or travel between lines, retained messages and wills; the longest queues; what
 /// journal and engine take on the disk. All of it is read for that. The broker has to be stopped; nothing is changed,
 /// except that opening the engine lets the engine put its own files in order.
 #[derive(Debug, Args)]
@@ -37,6 +37,8 @@ struct Stat {
     subscriptions: u64,
     queued_messages: u64,
     queued_bytes: u64,
+    in_transit_messages: u64,
+    in_transit_bytes: u64,
     in_flight: u64,
     awaiting_pubcomp: u64,
     awaiting_pubrel: u64,
@@ -75,6 +77,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         subscriptions: stat.subscriptions,
         queued_messages: stat.queued,
         queued_bytes: stat.queued_bytes,
+        in_transit_messages: stat.in_transit,
+        in_transit_bytes: stat.in_transit_bytes,
         in_flight: stat.in_flight,
         awaiting_pubcomp: stat.released,
         awaiting_pubrel: stat.received,
@@ -117,6 +121,14 @@ fn in_words(stat: &Stat) -> String {
         (
             "queued",
             format!("{} messages, {}", stat.queued_messages, in_units(stat.queued_bytes)),
+        ),
+        (
+            "between lines",
+            format!(
+                "{} messages on their way, {}",
+                stat.in_transit_messages,
+                in_units(stat.in_transit_bytes)
+            ),
         ),
         (
             "in flight",

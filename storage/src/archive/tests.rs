@@ -1,6 +1,7 @@
 mod history;
 mod model;
 mod strict;
+mod transfer;
 
 use std::sync::Arc;
 

@@ -3,8 +3,8 @@
 use super::load::QueuedRecord;
 use super::{Archive, Holding};
 use crate::record::{
-    Addressee, ContentRef, EntryRef, MessageId, Place, SESSION, TRANSFER, TRANSIT, TransferRecord, message_key,
-    session_key,
+    Addressee, ContentRef, EntryRef, Fault, Flaw, MessageId, Place, SESSION, TRANSFER, TRANSIT, TransferRecord,
+    message_key, session_key,
 };
 use crate::{ScanLimit, Store, StoreError};
 
@@ -61,14 +61,18 @@ impl<S: Store> Archive<S> {
     ///
     /// # Errors
     ///
-    /// The store failed or something is damaged.
+    /// The store failed, has no room, or something is damaged. What was finished before stays so, and another call goes
+    /// on with the rest.
     pub fn finish_transfers(&mut self, mut next: impl FnMut() -> Place) -> Result<usize, StoreError> {
         let mut finished = 0;
         loop {
             let window = self.window(TRANSIT, Place(0), SLICE)?;
             for queued in &window.entries {
-                self.finish(queued, &mut next)?;
                 // One at a time, whole.
+                if let Err(error) = self.finish(queued, &mut next) {
+                    self.discard();
+                    return Err(error);
+                }
                 self.apply()?;
                 finished += 1;
             }
@@ -79,8 +83,10 @@ impl<S: Store> Archive<S> {
     }
 
     fn finish(&mut self, queued: &QueuedRecord, next: &mut impl FnMut() -> Place) -> Result<(), StoreError> {
-        let receivers = self.read(TRANSFER, &transfer_key(queued.place), TransferRecord::read)?;
-        for receiver in receivers.map(|record| record.receivers).unwrap_or_default() {
+        let key = transfer_key(queued.place);
+        let record = self.read(TRANSFER, &key, TransferRecord::read)?;
+        let record = record.ok_or_else(|| self.damaged(&Fault::new(TRANSFER, &key, Flaw::Content("it is missing"))))?;
+        for receiver in record.receivers {
             if self.store.get(SESSION, &session_key(receiver.session))?.is_none() {
                 continue;
             }

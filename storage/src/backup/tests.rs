@@ -3,16 +3,17 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use bytes::Bytes;
-use mqtt_codec::{ClientId, PacketId, PublishProperties, QoS, TopicName, Will};
+use mqtt_codec::{ClientId, PacketId, PublishProperties, QoS, SubscriptionId, TopicName, Will};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::histories::histories;
 use crate::inspect::open_engine;
 use crate::{
-    Archive, Batch, ContentRef, DataDirectory, Durability, EntryRef, FileMedium, Holding, MemoryStore, MessageId,
-    MessageRef, Place, ScanLimit, SessionId, SessionRecord, Shard, ShardOptions, Slice, Stamp, Store, StoreError,
-    StoreTime, SubscriptionRecord, Table, WillRecord,
+    Addressee, Archive, Batch, ContentRef, DataDirectory, Durability, EntryRef, FileMedium, Holding, MemoryStore,
+    MessageId, MessageRef, Place, ScanLimit, SessionId, SessionRecord, Shard, ShardOptions, Slice, Stamp, Store,
+    StoreError, StoreTime, SubscriptionRecord, Table, WillRecord,
 };
 
 const HEAD: BackupHead = BackupHead {
@@ -91,6 +92,17 @@ pub(crate) fn furnish<S: Store>(archive: &mut Archive<S>, sessions: RangeInclusi
         },
     );
     let last = SessionId(*sessions.end());
+    let receivers = [SessionId(*sessions.start()), last].map(|session| Addressee {
+        session,
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        ids: vec![SubscriptionId::new(7).unwrap()],
+    });
+    let travelling = ContentRef::Shared(MessageId(3000), body);
+    let place = Place(*sessions.start());
+    archive
+        .transfer(place, travelling, (Some("$share/crew/t"), 44), &receivers)
+        .unwrap();
     for number in sessions {
         let id = SessionId(number);
         archive.put_session(id, &session(&format!("client {number}"), Some(Box::new(will()))));
@@ -199,7 +211,7 @@ fn what_was_backed_up_is_restored_on_every_engine() {
         let shard = archive.store_mut();
         let expected = contents(shard);
         let tables: BTreeSet<Table> = expected.keys().map(|(table, _)| *table).collect();
-        assert!((1..=11).map(Table).all(|table| tables.contains(&table)), "{tables:?}");
+        assert!((1..=12).map(Table).all(|table| tables.contains(&table)), "{tables:?}");
 
         let file = scrap.path().join("backup");
         std::fs::write(&file, back_up(shard)).unwrap();
@@ -388,7 +400,7 @@ struct Instant {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(histories(15)))]
 
     /// Whatever is applied, committed and settled meanwhile: a walk finds what was there when it began.
     #[test]

@@ -10,7 +10,7 @@ use super::spectator::Spectator;
 use super::{engine_of, lock};
 use crate::record::{
     FLIGHT, Fault, Flaw, GRAVE, MESSAGE, QUEUE, RECEIVED, REFERENCE, RETAINED, Record, SESSION, SUBSCRIPTION, TABLES,
-    WILL, session_of, subscription_key, topic_key,
+    TRANSFER, WILL, session_of, subscription_key, topic_key,
 };
 use crate::{
     FileMedium, Format, MemoryStore, Recovery, Shard, ShardOptions, Stamp, Store, StoreError, Table, Torn, inspect,
@@ -234,7 +234,7 @@ fn check_records(store: &dyn Store, report: &mut CheckReport) -> Result<(), Stor
 fn is_in_place(table: Table, key: &Bytes, record: &Record) -> bool {
     const NUMBER: usize = 8;
     let bytes = match table {
-        SESSION | WILL | GRAVE | MESSAGE | REFERENCE => NUMBER,
+        SESSION | WILL | GRAVE | MESSAGE | REFERENCE | TRANSFER => NUMBER,
         QUEUE | FLIGHT => 2 * NUMBER,
         RECEIVED => NUMBER + 2,
         RETAINED | SUBSCRIPTION | Table(_) => key.len(),

@@ -30,6 +30,14 @@ impl<'a> Entries<'a> {
             has_ended: false,
         }
     }
+
+    /// Those behind a key.
+    pub(super) fn behind(store: &'a dyn Store, table: Table, key: &[u8]) -> Self {
+        Self {
+            after: Some(Bytes::copy_from_slice(key)),
+            ..Self::new(store, table)
+        }
+    }
 }
 
 impl Iterator for Entries<'_> {

@@ -8,11 +8,14 @@ use mqtt_codec::PacketId;
 
 use super::Inspection;
 use super::entries::Entries;
+use super::transfers::transit_end;
 use crate::record::{
     Content, Entry, FLIGHT, Fault, Fields, Flaw, FlightRecord, FlightStep, GRAVE, MESSAGE, MessageId, QUEUE, RECEIVED,
     RETAINED, SESSION, SUBSCRIPTION, WILL, message_key, open, packet_id_of, place_of, session_key, session_of,
 };
-use crate::{MessageRecord, Place, SessionId, SessionRecord, Store, StoreError, SubscriptionRecord, Table, WillRecord};
+use crate::{
+    Addressee, MessageRecord, Place, SessionId, SessionRecord, Store, StoreError, SubscriptionRecord, Table, WillRecord,
+};
 
 /// One thing that a store holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +46,17 @@ pub enum Item {
         entry: Box<Entry>,
         /// Its message, wherever it stands.
         message: Arc<MessageRecord>,
+    },
+    /// A message on its way from one line to another.
+    Transfer {
+        /// Where it stands in the queue of those.
+        place: Place,
+        /// The message as it travels, with its group and its account.
+        entry: Box<Entry>,
+        /// Its message, wherever it stands.
+        message: Arc<MessageRecord>,
+        /// Who gets it.
+        receivers: Vec<Addressee>,
     },
     /// A delivery whose PUBREC came and whose PUBCOMP is awaited.
     Released {
@@ -87,13 +101,16 @@ pub enum EntryState {
     Sent(PacketId),
 }
 
+/// The shared message that was read last.
+pub(super) type LastMessage = Option<(MessageId, Arc<MessageRecord>)>;
+
 /// What is told of each thing.
-type Visitor<'a> = &'a mut dyn FnMut(Item) -> Result<(), StoreError>;
+pub(super) type Visitor<'a> = &'a mut dyn FnMut(Item) -> Result<(), StoreError>;
 
 impl Inspection {
-    /// Tells of everything, kind by kind: sessions, subscriptions, deliveries in the order of their queues, what was
-    /// released and received, retained messages, wills, ended sessions. A message that is shared comes with each of its
-    /// deliveries. Memory is that of one page.
+    /// Tells of everything, kind by kind: sessions, subscriptions, messages on their way between lines, deliveries in
+    /// the order of their queues, what was released and received, retained messages, wills, ended sessions. A message
+    /// that is shared comes with each of its deliveries. Memory is that of one page.
     ///
     /// # Errors
     ///
@@ -107,6 +124,7 @@ impl Inspection {
             let record = SubscriptionRecord::read(fields)?;
             Ok(Item::Subscription { session, record })
         })?;
+        self.visit_transfers(visitor)?;
         self.visit_queues(visitor)?;
         self.visit_released(visitor)?;
         self.each(RECEIVED, visitor, |session, key, _| {
@@ -142,7 +160,7 @@ impl Inspection {
     fn visit_queues(&self, visitor: Visitor<'_>) -> Result<(), StoreError> {
         let mut flights = Entries::new(&self.shard, FLIGHT).peekable();
         let mut last = None;
-        for stored in Entries::new(&self.shard, QUEUE) {
+        for stored in Entries::behind(&self.shard, QUEUE, &transit_end()) {
             let (key, value) = stored?;
             let flight = flight_at(&mut flights, &key)?;
             let entry = match open(QUEUE, &key, &value, |fields| {
@@ -190,10 +208,10 @@ impl Inspection {
     }
 
     /// The message of a delivery; a shared one is read once for deliveries that follow one another.
-    fn message(
+    pub(super) fn message(
         &self,
         entry: &Entry,
-        last: &mut Option<(MessageId, Arc<MessageRecord>)>,
+        last: &mut LastMessage,
     ) -> Result<Result<Arc<MessageRecord>, Fault>, StoreError> {
         let id = match &entry.content {
             Content::Inline(message) => return Ok(Ok(Arc::clone(message))),
@@ -223,7 +241,7 @@ impl Inspection {
 }
 
 /// The session and the place that a key names.
-fn place_at(key: &[u8]) -> Result<(SessionId, Place), &'static str> {
+pub(super) fn place_at(key: &[u8]) -> Result<(SessionId, Place), &'static str> {
     session_of(key).zip(place_of(key)).ok_or("its key has another size")
 }
 

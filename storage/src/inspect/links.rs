@@ -7,16 +7,15 @@ use bytes::Bytes;
 
 use super::check::{CheckReport, JournalReport};
 use super::entries::Entries;
+use super::transfers::{transfer_key_of, transit};
 use crate::record::{
-    FLIGHT, FlightStep, GRAVE, MESSAGE, QUEUE, RECEIVED, REFERENCE, Record, SESSION, SUBSCRIPTION, session_of,
+    FLIGHT, FlightStep, GRAVE, MESSAGE, QUEUE, RECEIVED, REFERENCE, Record, SESSION, SUBSCRIPTION, TRANSFER, TRANSIT,
+    session_key, session_of,
 };
 use crate::{Store, StoreError, Table};
 
 /// Counts that are held against the queues in one pass over these.
 const COUNTS_PER_PASS: usize = 1 << 20;
-
-/// In front of the keys of messages that travel between lines: no session has the number 0.
-const TRANSIT: [u8; 8] = [0; 8];
 
 /// Checks all relations. Records that cannot be read were told before and are passed by.
 pub(super) fn check(store: &dyn Store, report: &mut CheckReport) -> Result<(), StoreError> {
@@ -25,6 +24,8 @@ pub(super) fn check(store: &dyn Store, report: &mut CheckReport) -> Result<(), S
         report.bear(checked)?;
     }
     let checked = check_flights(store, report);
+    report.bear(checked)?;
+    let checked = check_transfers(store, report);
     report.bear(checked)?;
     let checked = check_messages(store, report);
     report.bear(checked)?;
@@ -41,7 +42,8 @@ fn check_owners(store: &dyn Store, table: Table, report: &mut CheckReport) -> Re
     for entry in Entries::new(store, table) {
         let (key, _) = entry?;
         let owner = key.get(..8).unwrap_or(&key);
-        if owner != TRANSIT && !sessions.has(owner)? && !graves.has(owner)? {
+        let travels = table == QUEUE && owner == session_key(TRANSIT);
+        if !travels && !sessions.has(owner)? && !graves.has(owner)? {
             report.add_flaw(table, &key, "it belongs to a session that does not exist");
         }
     }
@@ -60,6 +62,26 @@ fn check_flights(store: &dyn Store, report: &mut CheckReport) -> Result<(), Stor
             (FlightStep::Sent, true) | (FlightStep::Released, false) => {}
             (FlightStep::Sent, false) => report.add_flaw(FLIGHT, &key, "it was sent, and its entry is missing"),
             (FlightStep::Released, true) => report.add_flaw(FLIGHT, &key, "it was released, and its entry is there"),
+        }
+    }
+    Ok(())
+}
+
+/// A message that travels has its receivers, and these have their message.
+fn check_transfers(store: &dyn Store, report: &mut CheckReport) -> Result<(), StoreError> {
+    let mut records = Keys::new(store, TRANSFER);
+    for entry in transit(store) {
+        let (key, _) = entry?;
+        if !records.has(transfer_key_of(&key))? {
+            report.add_flaw(QUEUE, &key, "nothing says who gets the message that travels");
+        }
+    }
+    let mut queue = Keys::new(store, QUEUE);
+    for entry in Entries::new(store, TRANSFER) {
+        let (key, _) = entry?;
+        let place = [&session_key(TRANSIT), &*key].concat();
+        if !queue.has(&place)? {
+            report.add_flaw(TRANSFER, &key, "the message that travels is missing");
         }
     }
     Ok(())

@@ -33,6 +33,10 @@ pub struct Stat {
     pub queued: u64,
     /// What these count for in the accounts of their queues, in bytes.
     pub queued_bytes: u64,
+    /// Messages on their way between lines.
+    pub in_transit: u64,
+    /// What these count for in the accounts of the queues to which they go, in bytes.
+    pub in_transit_bytes: u64,
     /// Deliveries that were sent and not acknowledged.
     pub in_flight: u64,
     /// Deliveries whose PUBREC came and whose PUBCOMP is awaited.
@@ -83,6 +87,8 @@ impl Inspection {
             subscriptions: 0,
             queued: 0,
             queued_bytes: 0,
+            in_transit: 0,
+            in_transit_bytes: 0,
             in_flight: 0,
             released: 0,
             received: 0,
@@ -149,6 +155,10 @@ impl Stat {
                 }
                 EntryState::Sent(_) => self.in_flight += 1,
             },
+            Item::Transfer { entry, .. } => {
+                self.in_transit += 1;
+                self.in_transit_bytes += u64::from(entry.cost_bytes);
+            }
             Item::Released { .. } => self.released += 1,
             Item::Received { .. } => self.received += 1,
             Item::Retained(message) => {

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::backup::tests::furnish;
-use crate::record::{GRAVE, MESSAGE, QUEUE, REFERENCE, RETAINED, SESSION};
+use crate::record::{FLIGHT, GRAVE, MESSAGE, QUEUE, REFERENCE, RETAINED, SESSION, TRANSFER};
 use crate::{Archive, Batch, Durability, MessageId, Slice, Stamp, Table};
 
 /// A data directory with something of every kind, some of it settled into the engine.
@@ -83,7 +83,7 @@ fn a_sound_store_is_found_sound_on_every_engine_and_its_journal_is_not_touched()
         let report = check(scrap.path()).unwrap();
         assert!(report.is_sound() && report.is_linked, "{engine}: {:?}", report.findings);
         assert!(
-            report.tables.iter().filter(|count| count.records > 0).count() >= 11,
+            report.tables.iter().filter(|count| count.records > 0).count() >= 12,
             "{:?}",
             report.tables
         );
@@ -138,7 +138,9 @@ fn each_kind_of_broken_relation_is_named() {
     let other = 9_999_u64.to_be_bytes();
     let entry = [2_u64.to_be_bytes(), 2_u64.to_be_bytes()].concat();
     type Change<'a> = Box<dyn FnOnce(&mut Batch) + 'a>;
-    let cases: [(Change<'_>, &str); 6] = [
+    let travelling = 1_u64.to_be_bytes();
+    let transit = [0_u64.to_be_bytes(), travelling].concat();
+    let cases: [(Change<'_>, &str); 9] = [
         (
             Box::new(|batch| _ = batch.remove(SESSION, &session)),
             "belongs to a session that does not exist",
@@ -154,6 +156,18 @@ fn each_kind_of_broken_relation_is_named() {
         (
             Box::new(|batch| _ = batch.remove(QUEUE, &entry)),
             "it was sent, and its entry is missing",
+        ),
+        (
+            Box::new(|batch| _ = batch.remove(TRANSFER, &travelling)),
+            "nothing says who gets the message that travels",
+        ),
+        (
+            Box::new(|batch| _ = batch.remove(QUEUE, &transit)),
+            "the message that travels is missing",
+        ),
+        (
+            Box::new(|batch| _ = batch.put(FLIGHT, &transit, b"rubbish")),
+            "it belongs to a session that does not exist",
         ),
         (
             Box::new(|batch| _ = batch.put(QUEUE, &entry, b"rubbish")),
@@ -229,6 +243,7 @@ fn the_figures_are_those_of_what_is_there() {
     let stat = Inspection::open(scrap.path()).unwrap().stat().unwrap();
     assert_eq!((stat.sessions, stat.subscriptions, stat.graves), (301, 303, 2));
     assert_eq!((stat.queued, stat.queued_bytes), (303, 30_300));
+    assert_eq!((stat.in_transit, stat.in_transit_bytes), (2, 88));
     assert_eq!((stat.in_flight, stat.released, stat.received), (606, 303, 303));
     assert_eq!((stat.retained, stat.shared), (1, 1));
     assert_eq!(stat.wills, 303);
@@ -251,6 +266,19 @@ fn everything_is_told_and_what_is_damaged_is_passed_by() {
                 Item::Entry { message, .. } => {
                     assert!(["own/t", "shared/t"].contains(&&*message.topic));
                     "entry"
+                }
+                Item::Transfer {
+                    entry,
+                    message,
+                    receivers,
+                    ..
+                } => {
+                    assert_eq!(
+                        (&*message.topic, entry.group.as_deref()),
+                        ("shared/t", Some("$share/crew/t"))
+                    );
+                    assert_eq!(receivers.len(), 2);
+                    "transfer"
                 }
                 Item::Released { .. } => "released",
                 Item::Received { .. } => "received",
@@ -275,7 +303,36 @@ fn everything_is_told_and_what_is_damaged_is_passed_by() {
         ("retained", 1),
         ("session", 301),
         ("subscription", 303),
+        ("transfer", 2),
         ("will", 2),
     ];
     assert_eq!(told.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// Half of a transfer is told as damage, once, beside those that are whole.
+#[test]
+fn a_transfer_of_which_a_half_is_missing_is_told_as_damage() {
+    let place = 1_u64.to_be_bytes();
+    let transit = [0_u64.to_be_bytes(), place].concat();
+    for (table, key, what) in [
+        (TRANSFER, place.to_vec(), "of table transfer: it is missing"),
+        (QUEUE, transit, "the message that travels is missing"),
+    ] {
+        let scrap = furnished("fjall");
+        tamper(scrap.path(), |batch| _ = batch.remove(table, &key));
+        let inspection = Inspection::open(scrap.path()).unwrap();
+        let (mut whole, mut damaged) = (0, Vec::new());
+        inspection
+            .visit(&mut |item| {
+                whole += u64::from(matches!(item, Item::Transfer { .. }));
+                if let Item::Damaged(fault) = item {
+                    damaged.push(fault.to_string());
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!((whole, damaged.len()), (1, 1), "{damaged:?}");
+        assert!(damaged[0].contains(what), "{damaged:?}");
+        assert!(matches!(inspection.stat(), Err(StoreError::Damaged { .. })));
+    }
 }

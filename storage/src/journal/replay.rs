@@ -157,23 +157,31 @@ fn read_head(file: &dyn MediumFile) -> io::Result<Result<SegmentHead, BadHead>> 
     Ok(bytes.first_chunk().map_or(Err(BadHead::Damaged), SegmentHead::decode))
 }
 
-/// The oldest segment that is needed: the newest valid block says so.
+/// The oldest segment that is needed: the newest valid block says so. Without any block it is the first: a later one is
+/// begun only when the first is full, and the first goes only when a block says so.
 fn find_tail(medium: &dyn Medium, segments: &VecDeque<Segment>, seed: u32) -> Result<u64, StoreError> {
+    let mut instead = None;
     for segment in segments.iter().rev() {
+        let name = segment_name(segment.number);
         let mut walk = Walk::new(&*segment.file, segment.bytes, seed);
         let mut tail = None;
-        loop {
+        let (offset, what) = loop {
             let step = walk.step();
-            match step.map_err(|error| failed(medium, "read", &segment_name(segment.number), error))? {
+            match step.map_err(|error| failed(medium, "read", &name, error))? {
                 Step::Block { head, .. } => tail = Some(head.tail),
-                Step::End | Step::Bad { .. } => break,
+                Step::End => break (walk.offset(), "there is no block where one belongs"),
+                Step::Bad { offset, what } => break (offset, what),
             }
-        }
+        };
         if let Some(tail) = tail {
             return Ok(tail);
         }
+        instead = Some((segment.number, name, offset, what));
     }
-    Ok(1)
+    match instead {
+        Some((number, name, offset, what)) if number > 1 => Err(damaged(medium, &name, Some(offset), what)),
+        Some(_) | None => Ok(1),
+    }
 }
 
 fn check_consecutive(medium: &dyn Medium, segments: &VecDeque<Segment>, tail: u64) -> Result<(), StoreError> {

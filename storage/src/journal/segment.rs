@@ -52,7 +52,7 @@ impl From<Segment> for Open {
     }
 }
 
-/// Clears what stands behind the last block, and puts the blocks on the medium.
+/// Clears what stands behind the last block, and puts head and blocks on the medium.
 ///
 /// They are written again first: after a sync that failed, a file can read well from the cache of the kernel, be clean
 /// in its eyes, and not be on the medium.

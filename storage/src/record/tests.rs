@@ -152,6 +152,17 @@ fn entry() -> impl Strategy<Value = (Entry, MessageRecord)> {
     )
 }
 
+fn addressee() -> impl Strategy<Value = Addressee> {
+    (any::<u64>(), qos(), any::<bool>(), vec(subscription_id(), 0..3)).prop_map(|(session, qos, retain, ids)| {
+        Addressee {
+            session: SessionId(session),
+            qos,
+            retain,
+            ids,
+        }
+    })
+}
+
 fn write_entry(entry: &Entry, message: &MessageRecord, out: &mut Vec<u8>) {
     let borrowed = EntryRef {
         qos: entry.qos,
@@ -221,6 +232,12 @@ proptest! {
         prop_assert_eq!(read, Record::Will(record));
     }
 
+    #[test]
+    fn those_that_a_message_travels_to_are_read_as_they_were_written(receivers in vec(addressee(), 1..5)) {
+        let read = again(TRANSFER, |out| TransferRecord::write(&receivers, out));
+        prop_assert_eq!(read, Record::Transfer(TransferRecord { receivers }));
+    }
+
     /// Whatever a later or a broken program wrote under a checksum that fits, reading it ends with an answer.
     #[test]
     fn no_content_is_too_strange_to_be_read(number in 0..13_u8, content in vec(any::<u8>(), 0..60)) {
@@ -266,6 +283,14 @@ fn a_record_in_the_wrong_place_is_damage() {
         Record::read(RECEIVED, b"elsewhere", &value).unwrap_err().flaw,
         Flaw::Checksum
     );
+}
+
+/// A number of receivers that a value cannot hold is refused before anything is made of it.
+#[test]
+fn receivers_beyond_the_end_of_their_record_are_damage() {
+    let value = sealed(TRANSFER, |out| out.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x0f]));
+    let fault = Record::read(TRANSFER, KEY, &value).unwrap_err();
+    assert_eq!(fault.flaw, Flaw::Content("it is cut short"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use storage::{Batch, Durability, Store, Table};
 use super::history::Random;
 use super::{ENGINES, EVERYTHING, durable};
 
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 3;
 const DIRECTORY: &str = "STORAGE_CRASH_DIRECTORY";
 const ENGINE: &str = "STORAGE_CRASH_ENGINE";
 const ENTRIES: Table = Table(7);

@@ -1,12 +1,16 @@
 //! Long random histories against a map.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use storage::{Batch, Durability, ScanLimit, Store, Table};
 
-use super::{ENGINES, Engine};
+use super::{ENGINES, Engine, number};
 
-const STEPS: u64 = 3000;
+/// Batches of a history, unless `STROWGER_TEST_STEPS` says how many.
+const STEPS: u64 = 800;
+/// Histories on each engine, unless `STROWGER_TEST_HISTORIES` says how many.
+const HISTORIES: u64 = 2;
 const TABLES: u8 = 3;
 
 /// Numbers that are the same in each run.
@@ -26,11 +30,15 @@ type Model = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
 
 #[test]
 fn a_history_of_batches_equals_the_same_history_on_a_map() {
-    for engine in &ENGINES {
-        for seed in [1, 2] {
-            println!("engine {}, seed {seed}", engine.name);
-            run(engine, seed);
-        }
+    for seed in 1..=number("STROWGER_TEST_HISTORIES", HISTORIES) {
+        // Most of their time they wait for the disk.
+        thread::scope(|scope| {
+            for engine in &ENGINES {
+                let run = move || run(engine, seed);
+                let named = thread::Builder::new().name(format!("engine {}, seed {seed}", engine.name));
+                named.spawn_scoped(scope, run).unwrap();
+            }
+        });
     }
 }
 
@@ -40,7 +48,7 @@ fn run(engine: &Engine, seed: u64) {
     let mut random = Random(seed);
     let mut store = (engine.open)(directory.path()).unwrap();
     let mut model = Model::new();
-    for step in 0..STEPS {
+    for step in 0..number("STROWGER_TEST_STEPS", STEPS) {
         let batch = batch(&mut random, step, &mut model);
         store.apply(&batch).unwrap();
         match random.below(400) {

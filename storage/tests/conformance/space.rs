@@ -2,8 +2,10 @@
 
 use storage::{Batch, Durability, FjallOptions, FjallStore, SledOptions, SledStore, Store};
 
-use super::{A, EVERYTHING};
+use super::{A, EVERYTHING, number};
 
+/// Entries, unless `STROWGER_TEST_RECORDS` says how many.
+const RECORDS: u64 = 20_000;
 const SLICE: u64 = 500;
 const VALUE: [u8; 150] = [0x5a; 150];
 
@@ -39,32 +41,25 @@ fn queue_and_take(store: &mut dyn Store, entries: u64) -> u64 {
     full
 }
 
+/// `STROWGER_TEST_RECORDS=1000000 cargo test --release --test conformance space -- --nocapture` gives the figures of the
+/// space goal.
 #[test]
 fn the_space_of_a_queue_comes_back() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut store = FjallStore::open(directory.path(), FjallOptions::default()).unwrap();
-    let full = queue_and_take(&mut store, 200_000);
-    let empty = store.disk_bytes().unwrap();
-    println!("fjall: {full} bytes with 200,000 entries, {empty} without");
-    assert!(full > 30_000_000);
-    assert!(empty < 4 << 20, "{empty} bytes are still taken");
-}
-
-/// The figures of the space goal: `cargo test --release --test conformance a_million -- --ignored --nocapture`.
-#[test]
-#[ignore = "takes minutes"]
-fn a_million_entries_come_and_go() {
+    let entries = number("STROWGER_TEST_RECORDS", RECORDS);
     let directory = tempfile::tempdir().unwrap();
     let mut store = FjallStore::open(&directory.path().join("fjall"), FjallOptions::default()).unwrap();
-    let full = queue_and_take(&mut store, 1_000_000);
+    let full = queue_and_take(&mut store, entries);
     let empty = store.disk_bytes().unwrap();
-    println!("fjall: {full} bytes with 1,000,000 entries, {empty} without");
-    assert!(empty < 24 << 20, "{empty} bytes are still taken");
+    println!("fjall: {full} bytes with {entries} entries, {empty} without");
+    assert!(full > entries * VALUE.len() as u64);
+    assert!(empty < (1 << 20) + entries * 20, "{empty} bytes are still taken");
 
     let mut store = SledStore::open(&directory.path().join("sled"), SledOptions::default()).unwrap();
-    let full = queue_and_take(&mut store, 1_000_000);
-    println!(
-        "sled: {full} bytes with 1,000,000 entries, {} without",
-        store.disk_bytes().unwrap()
+    let full = queue_and_take(&mut store, entries);
+    let empty = store.disk_bytes().unwrap();
+    println!("sled: {full} bytes with {entries} entries, {empty} without");
+    assert!(
+        empty < 2 * full,
+        "sled gives nothing back, but removing takes {empty} bytes"
     );
 }

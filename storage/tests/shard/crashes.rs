@@ -7,11 +7,13 @@ use crate::world::World;
 
 const STEPS: usize = 150;
 
+/// Histories, unless `STROWGER_TEST_HISTORIES` says how many, or `STROWGER_TEST_SEED` which one.
+const HISTORIES: u64 = 4;
+
 fn seeds() -> std::ops::Range<u64> {
-    let given = std::env::var("STROWGER_TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    given.map_or(0..12, |seed| seed..seed + 1)
+    let number = |name| std::env::var(name).ok()?.parse().ok();
+    let histories = number("STROWGER_TEST_HISTORIES").unwrap_or(HISTORIES);
+    number("STROWGER_TEST_SEED").map_or(0..histories, |seed: u64| seed..seed + 1)
 }
 
 /// Runs a history until something fails or it ends.

@@ -185,6 +185,78 @@ fn a_segment_that_is_missing_is_damage() {
     }
 }
 
+/// What lies in the segment that waits to be used is told once, and nothing of it is left for the blocks to come.
+#[test]
+fn garbage_in_the_spare_segment_is_told_once() {
+    let world = written();
+    let (names, ..) = files(&world);
+    let spare = names.last().unwrap();
+    let clean = world.medium.bytes(spare).unwrap();
+    for start in [36, 200, clean.len() - 1] {
+        let mut bytes = clean.clone();
+        bytes[start..].fill(0xa5);
+        let mut found = open_with(&world, spare, &bytes).unwrap();
+        let torn = found.recovery.torn.clone().unwrap();
+        assert_eq!((torn.file, torn.offset), (world.medium.path(spare), 36));
+        assert_eq!(found.medium.bytes(spare).unwrap(), clean);
+        assert_eq!(found.read_all(), *world.model());
+
+        let calm = Faults::none();
+        let medium = found.medium.after_power_cut(None, &calm);
+        let mut again = World::on(1, medium, found.engine.clone(), calm).opened();
+        assert_eq!(again.recovery.torn, None, "garbage from {start}");
+        again.states = world.states.clone();
+        for _ in 0..40 {
+            let (batch, after) = again.draw();
+            again.apply(&batch, after).unwrap();
+            again.commit(Durability::Power).unwrap();
+        }
+        assert!(again.medium.bytes(spare).unwrap() != clean, "it is used");
+        let calm = Faults::none();
+        let medium = again.medium.after_power_cut(None, &calm);
+        let mut last = World::on(1, medium, again.engine.clone(), calm).opened();
+        assert_eq!((last.read_all(), last.recovery.torn), (again.model().clone(), None));
+    }
+}
+
+/// A journal whose beginning is settled, and in which no block is whole.
+#[test]
+fn without_a_whole_block_the_first_of_the_lowest_segment_is_named() {
+    let mut world = World::new(7).opened();
+    for _ in 0..400 {
+        let (batch, after) = world.draw();
+        world.apply(&batch, after).unwrap();
+        world.commit(Durability::Power).unwrap();
+        while world.shard().maintain().unwrap() {}
+    }
+    let (names, ..) = files(&world);
+    assert!(*names[0] > *"0000000000000002", "{names:?}");
+    for (wrong, expected) in [
+        (0x5a, "there is no block where one belongs"),
+        (0, "there is no block where one belongs"),
+        (b'S', "the head of the block is wrong"),
+    ] {
+        let faults = Faults::none();
+        let medium = world.medium.after_kill(&faults);
+        for name in &names {
+            let mut bytes = world.medium.bytes(name).unwrap();
+            match wrong {
+                b'S' => bytes[40..].iter_mut().for_each(|byte| *byte ^= 1),
+                wrong => bytes[36..].fill(wrong),
+            }
+            medium.set_bytes(name, &bytes);
+        }
+        let error = World::on(1, medium, world.engine.clone(), faults).open().unwrap_err();
+        let StoreError::Damaged { file, offset, what } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(
+            (file, offset, what.as_str()),
+            (world.medium.path(&names[0]), Some(36), expected)
+        );
+    }
+}
+
 #[test]
 fn a_segment_in_the_place_of_another_is_damage() {
     let world = written();

@@ -1,7 +1,7 @@
 //! Faults of the medium and of the engine: what is refused, what ends the shard, and what comes back.
 
 use storage::faulty::{Fault, Faults, Operation};
-use storage::{Batch, Durability, Room, Store, StoreError, Table};
+use storage::{Batch, Durability, Medium, Room, Store, StoreError, Table};
 
 use crate::world::{Model, World};
 
@@ -111,6 +111,23 @@ fn what_is_found_after_a_failed_sync_is_on_the_medium_before_it_is_built_upon() 
     world.open().unwrap();
     assert_eq!(world.read_all(), world.states[2], "the cache of the kernel has it");
     put_and_commit(&mut world, 3).unwrap();
+    assert_eq!(reopened(&world, 1).read_all(), *world.model());
+}
+
+/// The same of the segment that waits to be used: blocks behind a head that is not on the medium would be lost with it.
+#[test]
+fn the_head_of_a_spare_segment_is_on_the_medium_before_blocks_are_behind_it() {
+    let mut world = World::new(1).opened();
+    put_and_commit(&mut world, 1).unwrap();
+    world.faults.plan(Operation::Sync, 1, Fault::Error(EIO));
+    world.shard().maintain().unwrap_err();
+    assert_eq!(world.medium.list().unwrap().len(), 2, "it stays there");
+    world.shard = None;
+    world.open().unwrap();
+    for number in 2..30 {
+        put_and_commit(&mut world, number).unwrap();
+    }
+    assert!(world.medium.list().unwrap().len() >= 2);
     assert_eq!(reopened(&world, 1).read_all(), *world.model());
 }
 

@@ -7,13 +7,15 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-use super::model::{Model, ModelEntry, ModelSession};
+use super::model::{Model, ModelEntry, ModelSession, ModelTransfer};
 use super::strict::StrictStore;
 use super::{ALL, entries, id, session, subscription, tables};
 use crate::archive::references::References;
-use crate::archive::{Archive, Holding};
+use crate::archive::{Archive, Holding, QueuedRecord};
+use crate::histories::histories;
 use crate::record::{
-    ContentRef, EntryRef, MESSAGE, MessageId, MessageRecord, Place, REFERENCE, Record, SessionId, StoreTime,
+    Addressee, ContentRef, EntryRef, MESSAGE, MessageId, MessageRecord, Place, REFERENCE, Record, SessionId, StoreTime,
+    TRANSFER, TRANSIT,
 };
 use crate::{Store, Table};
 
@@ -39,10 +41,20 @@ enum Step {
     End(u64),
     Sweep(usize),
     Expire(u64, u64, usize),
+    /// To the sessions of these bits, whether they live or have ended.
+    Transfer {
+        sessions: u8,
+        shared: Option<u64>,
+        expires_at: Option<u64>,
+        group: bool,
+    },
+    TakeOver(usize),
     Apply,
     Refused,
     Discard,
-    Restart,
+    /// After so many transfers were finished the store refuses, and all begins anew.
+    Restart(Option<usize>),
+    Crash,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -65,10 +77,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => session().prop_map(Step::End),
         2 => (1..8_usize).prop_map(Step::Sweep),
         1 => (session(), 0..100_u64, 1..5_usize).prop_map(|(session, now, limit)| Step::Expire(session, now, limit)),
+        6 => (1..16_u8, of(0..5_u64), of(0..100_u64), any::<bool>()).prop_map(
+            |(sessions, shared, expires_at, group)| Step::Transfer { sessions, shared, expires_at, group }
+        ),
+        4 => any::<usize>().prop_map(Step::TakeOver),
         5 => Just(Step::Apply),
         1 => Just(Step::Refused),
         1 => Just(Step::Discard),
-        1 => Just(Step::Restart),
+        1 => of(0..3_usize).prop_map(Step::Restart),
+        1 => Just(Step::Crash),
     ]
 }
 
@@ -155,7 +172,22 @@ impl Pair {
                 self.archive.discard();
                 self.model = self.applied.clone();
             }
-            Step::Restart => self.restart(),
+            Step::Transfer {
+                sessions,
+                shared,
+                expires_at,
+                group,
+            } => self.transfer(sessions, shared, expires_at.map(StoreTime), group),
+            Step::TakeOver(pick) => self.take_over(pick),
+            Step::Restart(refused_after) => {
+                self.apply();
+                self.restart(refused_after);
+            }
+            Step::Crash => {
+                self.archive.discard();
+                self.model = self.applied.clone();
+                self.restart(None);
+            }
         }
     }
 
@@ -171,40 +203,70 @@ impl Pair {
 
     fn enqueue(&mut self, name: u64, shared: Option<u64>, expires_at: Option<StoreTime>, at_once: bool) {
         let place = self.number();
-        // A shared message is the same for all: so is when it expires.
-        let expires_at = if shared.is_some() {
-            Some(StoreTime(50))
-        } else {
-            expires_at
-        };
-        let text = shared.map_or_else(|| format!("for one {place}"), |id| format!("for all {id}"));
+        let mut entry = waiting(place, shared, expires_at);
         let Some((session, model)) = self.live(name) else {
             return;
         };
-        let packet_id = (at_once && model.first_waiting().is_none()).then_some((place % 60_000) as u16 + 1);
-        let entry = ModelEntry {
-            text,
-            shared,
-            expires_at,
-            packet_id,
-            is_released: false,
-            holding: Holding::queued(shared.map(MessageId)),
-        };
+        let is_sent = at_once && model.first_waiting().is_none();
+        entry.packet_id = is_sent.then_some((place % 60_000) as u16 + 1);
         model.queue.insert(place, entry.clone());
-        let message = message(&entry.text, expires_at);
-        let borrowed = message.borrowed();
+        self.put_entry(session, place, &entry);
+    }
+
+    fn put_entry(&mut self, session: SessionId, place: u64, entry: &ModelEntry) {
+        let message = message(&entry.text, entry.expires_at);
         let entry = EntryRef {
             qos: QoS::ExactlyOnce,
             retain: false,
             ids: &[],
-            packet_id: packet_id.map(id),
-            group: None,
-            cost_bytes: place as u32,
-            content: shared.map_or(ContentRef::Inline(borrowed), |id| {
-                ContentRef::Shared(MessageId(id), borrowed)
-            }),
+            packet_id: entry.packet_id.map(id),
+            group: entry.group.as_deref(),
+            cost_bytes: entry.cost_bytes,
+            content: content(entry, &message),
         };
         self.archive.enqueue(session, Place(place), entry).unwrap();
+    }
+
+    fn transfer(&mut self, sessions: u8, shared: Option<u64>, expires_at: Option<StoreTime>, group: bool) {
+        let named = self
+            .model
+            .names
+            .iter()
+            .filter(|(name, _)| sessions & (1 << **name) != 0);
+        let receivers: Vec<u64> = named.map(|(_, &number)| number).collect();
+        if receivers.is_empty() {
+            return;
+        }
+        let place = self.number();
+        let mut entry = waiting(place, shared, expires_at);
+        entry.group = group.then(|| "$share/crew/t".to_owned());
+        let message = message(&entry.text, entry.expires_at);
+        let addressees: Vec<_> = receivers.iter().map(|&number| addressee(number)).collect();
+        let account = (entry.group.as_deref(), entry.cost_bytes);
+        self.archive
+            .transfer(Place(place), content(&entry, &message), account, &addressees)
+            .unwrap();
+        self.model.transfers.insert(place, ModelTransfer { entry, receivers });
+    }
+
+    /// What the other line does: the queues and the end of the transfer in one piece.
+    fn take_over(&mut self, pick: usize) {
+        let places: Vec<u64> = self.model.transfers.keys().copied().collect();
+        let Some(&place) = places.get(pick % places.len().max(1)) else {
+            return;
+        };
+        let transfer = self.model.transfers[&place].clone();
+        for &number in &transfer.receivers {
+            if self.model.sessions.contains_key(&number) {
+                let at = self.number();
+                self.put_entry(SessionId(number), at, &transfer.entry);
+                let session = self.model.sessions.get_mut(&number).unwrap();
+                session.queue.insert(at, transfer.entry.clone());
+            }
+        }
+        self.model.transfers.remove(&place);
+        let shared = transfer.entry.shared.map(MessageId);
+        self.archive.transferred(Place(place), shared).unwrap();
     }
 
     fn sent(&mut self, name: u64) {
@@ -292,12 +354,8 @@ impl Pair {
         let before = model.queue.len();
         model.queue.retain(|_, entry| !is_over(entry));
         let expired = (before - model.queue.len()) as u64;
-        let waiting: Vec<u64> = model
-            .queue
-            .iter()
-            .filter(|(_, entry)| entry.waits())
-            .map(|(&place, _)| place)
-            .collect();
+        let waiting = model.queue.values().filter(|entry| entry.waits());
+        let costs: Vec<u64> = waiting.map(|entry| u64::from(entry.cost_bytes)).collect();
         let (mut counted, mut bytes, mut gone, mut after) = (0, 0, 0, None);
         loop {
             let slice = self.archive.count(session, after, Some(now), entries(limit)).unwrap();
@@ -309,8 +367,10 @@ impl Pair {
                 break;
             }
         }
-        let cost: u64 = waiting.iter().map(|&place| u64::from(place as u32)).sum();
-        assert_eq!((counted, bytes, gone), (waiting.len() as u64, cost, expired));
+        assert_eq!(
+            (counted, bytes, gone),
+            (costs.len() as u64, costs.iter().sum(), expired)
+        );
         self.applied = self.model.clone();
     }
 
@@ -327,9 +387,35 @@ impl Pair {
         self.model = self.applied.clone();
     }
 
-    /// Shared messages of before have lower numbers than those to come, as far as the archive can know.
-    fn restart(&mut self) {
-        self.apply();
+    /// What was applied is what is there. Shared messages of before have lower numbers than those to come, as far as the
+    /// archive can know.
+    fn restart(&mut self, refused_after: Option<usize>) {
+        self.begin_anew();
+        let under_way: Vec<u64> = self.model.transfers.keys().copied().collect();
+        let takes = refused_after.unwrap_or(usize::MAX);
+        self.archive.store_mut().batches_left = refused_after;
+        let mut numbers = self.next + 1..;
+        let result = self.archive.finish_transfers(|| Place(numbers.next().unwrap()));
+        self.archive.store_mut().batches_left = None;
+        for &place in under_way.iter().take(takes) {
+            let next = &mut self.next;
+            self.model.finish(place, || {
+                *next += 1;
+                *next
+            });
+        }
+        self.next = self.next.max(numbers.start);
+        self.applied = self.model.clone();
+        if takes < under_way.len() {
+            result.unwrap_err();
+            self.restart(None);
+        } else {
+            assert_eq!(result.unwrap(), under_way.len());
+        }
+        self.check_counts();
+    }
+
+    fn begin_anew(&mut self) {
         let archive = std::mem::replace(&mut self.archive, fresh(StrictStore::default(), MessageId(0)));
         self.archive = fresh(archive.store, MessageId(5));
     }
@@ -371,13 +457,48 @@ impl Pair {
         for (&number, model) in &self.model.sessions {
             check_queue(&mut self.archive, SessionId(number), model);
         }
+        self.check_transfers();
         let retained = self.archive.retained(None, ALL).unwrap().items;
         let retained: BTreeMap<_, _> = retained.into_iter().map(|m| (m.topic.to_string(), text(&m))).collect();
         assert_eq!(retained, self.model.retained);
     }
 
+    fn check_transfers(&mut self) {
+        let mut found = Vec::new();
+        let mut after = Place(0);
+        loop {
+            let window = self.archive.window(TRANSIT, after, entries(2)).unwrap();
+            for queued in &window.entries {
+                let key = queued.place.0.to_be_bytes();
+                let value = self.archive.store().get(TRANSFER, &key).unwrap().unwrap();
+                let Ok(Record::Transfer(record)) = Record::read(TRANSFER, &key, &value) else {
+                    panic!("{key:?} is no transfer");
+                };
+                found.push((queued.place.0, as_found(queued), record.receivers));
+                after = queued.place;
+            }
+            if !window.more {
+                break;
+            }
+        }
+        let expected: Vec<_> = self
+            .model
+            .transfers
+            .iter()
+            .map(|(&place, transfer)| {
+                let receivers: Vec<_> = transfer.receivers.iter().map(|&number| addressee(number)).collect();
+                (place, as_expected(&transfer.entry), receivers)
+            })
+            .collect();
+        assert_eq!(found, expected);
+        let records = self.archive.store().scan(TRANSFER, &[], None, ALL).unwrap();
+        assert_eq!(records.len(), expected.len());
+    }
+
     /// Ends everything: nothing may be left.
     fn finish(&mut self) {
+        self.restart(None);
+        self.check();
         for name in 0..4 {
             self.end(name);
         }
@@ -399,6 +520,65 @@ fn message(text: &str, expires_at: Option<StoreTime>) -> MessageRecord {
     let mut message = super::message(text);
     message.expires_at = expires_at;
     message
+}
+
+/// An entry of the model that waits.
+fn waiting(place: u64, shared: Option<u64>, expires_at: Option<StoreTime>) -> ModelEntry {
+    // A shared message is the same for all: so is when it expires.
+    let expires_at = if shared.is_some() {
+        Some(StoreTime(50))
+    } else {
+        expires_at
+    };
+    ModelEntry {
+        text: shared.map_or_else(|| format!("for one {place}"), |id| format!("for all {id}")),
+        shared,
+        expires_at,
+        group: None,
+        cost_bytes: place as u32,
+        packet_id: None,
+        is_released: false,
+        holding: Holding::queued(shared.map(MessageId)),
+    }
+}
+
+fn content<'a>(entry: &ModelEntry, message: &'a MessageRecord) -> ContentRef<'a> {
+    let message = message.borrowed();
+    entry.shared.map_or(ContentRef::Inline(message), |id| {
+        ContentRef::Shared(MessageId(id), message)
+    })
+}
+
+fn addressee(number: u64) -> Addressee {
+    Addressee {
+        session: SessionId(number),
+        qos: QoS::ExactlyOnce,
+        retain: false,
+        ids: Vec::new(),
+    }
+}
+
+/// What there is to say of a delivery that waits, as it was read.
+type Waiting = (String, Option<String>, u32, Option<u64>, Holding);
+
+fn as_found(queued: &QueuedRecord) -> Waiting {
+    (
+        text(&queued.message),
+        queued.group.as_ref().map(ToString::to_string),
+        queued.cost_bytes,
+        queued.shared.map(|id| id.0),
+        queued.holding(),
+    )
+}
+
+fn as_expected(entry: &ModelEntry) -> Waiting {
+    (
+        entry.text.clone(),
+        entry.group.clone(),
+        entry.cost_bytes,
+        entry.shared,
+        entry.holding,
+    )
 }
 
 fn text(message: &MessageRecord) -> String {
@@ -432,10 +612,7 @@ fn check_queue(archive: &mut Archive<StrictStore>, session: SessionId, model: &M
 
     let (mut waiting, mut window) = (Vec::new(), loaded.window);
     loop {
-        let found = window
-            .entries
-            .iter()
-            .map(|queued| (queued.place.0, text(&queued.message), queued.holding()));
+        let found = window.entries.iter().map(|queued| (queued.place.0, as_found(queued)));
         waiting.extend(found);
         if !window.more {
             break;
@@ -448,13 +625,13 @@ fn check_queue(archive: &mut Archive<StrictStore>, session: SessionId, model: &M
         .queue
         .iter()
         .filter(|(_, entry)| entry.waits())
-        .map(|(&place, entry)| (place, entry.text.clone(), entry.holding))
+        .map(|(&place, entry)| (place, as_expected(entry)))
         .collect();
     assert_eq!(waiting, expected);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(histories(60)))]
 
     #[test]
     fn a_history_leaves_what_its_model_says_and_in_the_end_nothing(steps in vec(step(), 1..150)) {

@@ -3,17 +3,21 @@
 
 use bytes::Bytes;
 
-use crate::record::{FLIGHT, GRAVE, MESSAGE, QUEUE, RECEIVED, REFERENCE, WILL};
+use crate::record::{FLIGHT, GRAVE, MESSAGE, QUEUE, RECEIVED, REFERENCE, TRANSFER, WILL};
 use crate::{Batch, Change, Durability, MemoryStore, ScanLimit, Store, StoreError, Table};
 
 /// Records that come and go, so that it pays to say that they are new.
-const FLEETING: [Table; 7] = [QUEUE, MESSAGE, REFERENCE, FLIGHT, RECEIVED, WILL, GRAVE];
+const FLEETING: [Table; 8] = [QUEUE, MESSAGE, REFERENCE, FLIGHT, RECEIVED, WILL, GRAVE, TRANSFER];
 
 #[derive(Debug)]
 pub(super) struct StrictStore {
     inner: MemoryStore,
     /// Refuses batches as a full store does.
     pub(super) refuses: bool,
+    /// Batches after which it refuses.
+    pub(super) batches_left: Option<usize>,
+    /// What it cannot read.
+    pub(super) unreadable: Option<(Table, Vec<u8>)>,
     /// Changes that it took.
     pub(super) changes: usize,
 }
@@ -23,6 +27,8 @@ impl Default for StrictStore {
         Self {
             inner: MemoryStore::new(usize::MAX),
             refuses: false,
+            batches_left: None,
+            unreadable: None,
             changes: 0,
         }
     }
@@ -44,7 +50,9 @@ impl StrictStore {
 
 impl Store for StrictStore {
     fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        if self.refuses {
+        let is_used_up = self.batches_left == Some(0);
+        self.batches_left = self.batches_left.map(|left| left.saturating_sub(1));
+        if self.refuses || is_used_up {
             return Err(StoreError::Full {
                 what: "as the test wants it".to_owned(),
             });
@@ -87,7 +95,14 @@ impl Store for StrictStore {
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        self.inner.get(table, key)
+        match &self.unreadable {
+            Some((broken, at)) if *broken == table && at == key => Err(StoreError::Failed {
+                doing: "read",
+                file: "data".into(),
+                error: std::io::ErrorKind::Other.into(),
+            }),
+            Some(_) | None => self.inner.get(table, key),
+        }
     }
 
     fn scan(
