@@ -146,6 +146,11 @@ impl Desk {
         }
     }
 
+    /// Whether the other lines are known, which they are when everything that the store holds is in force.
+    pub(crate) fn has_met(&self) -> bool {
+        self.lines.get().is_some()
+    }
+
     /// Gives a connection's socket its place.
     pub(crate) fn seat(&self, connection: ConnectionKey, socket: Rc<Socket>) {
         if let Some((_, ending)) = self.stillborn.take().filter(|(ended, _)| *ended == connection) {

@@ -45,12 +45,14 @@ impl Actor for SessionActor {
         ctx.spawn(Rc::clone(&self.desk).attend_store().into_actor(self));
         ctx.run_interval(TICK, |actor, _| {
             let now = actor.desk.clock.now();
-            let due = actor
-                .desk
-                .line
-                .borrow()
-                .next_deadline()
-                .is_some_and(|deadline| deadline <= now);
+            // Until all lines have met, the tables may not be whole; what came due before is done by then.
+            let due = actor.desk.has_met()
+                && actor
+                    .desk
+                    .line
+                    .borrow()
+                    .next_deadline()
+                    .is_some_and(|deadline| deadline <= now);
             if due {
                 actor.desk.with_line(|line| line.tick(now));
             }

@@ -4,12 +4,13 @@
 //! store has come further, the lines' postboxes say so.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use broker::durable::{Batch, Change, Durability, Health, Progress};
+use broker::durable::{Batch, Change, Durability, Fetch, Health, Progress};
 use mqtt_codec::TopicName;
 use storage::{Archive, Shard};
 
@@ -62,6 +63,7 @@ pub(crate) struct StoreAddr {
     errands: SyncSender<Errand>,
     backlog: Arc<AtomicUsize>,
     backlog_max: usize,
+    ends: Arc<AtomicBool>,
 }
 
 impl StoreAddr {
@@ -72,6 +74,7 @@ impl StoreAddr {
             errands,
             backlog,
             backlog_max,
+            ends: Arc::default(),
         };
         (addr, receiver)
     }
@@ -82,13 +85,15 @@ impl StoreAddr {
         self.backlog.fetch_add(cost, Ordering::Relaxed);
         match self.errands.try_send(Errand::Batch(batch, cost)) {
             Ok(()) => Ok(()),
-            Err(
-                TrySendError::Full(Errand::Batch(batch, cost)) | TrySendError::Disconnected(Errand::Batch(batch, cost)),
-            ) => {
+            Err(TrySendError::Full(Errand::Batch(batch, cost))) => {
                 self.backlog.fetch_sub(cost, Ordering::Relaxed);
                 Err(batch)
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Ok(()),
+            // Nobody is there to keep anything, and nothing is promised any more.
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.backlog.fetch_sub(cost, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 
@@ -104,10 +109,11 @@ impl StoreAddr {
         self.errands.try_send(Errand::Backup(to)).is_ok()
     }
 
-    /// Asks the actor to end; waits for room.
+    /// Asks the actor to end.
     pub(crate) fn stop(&self) {
-        if self.errands.send(Errand::Stop).is_err() {
-            tracing::debug!("the store had ended before it was asked to");
+        self.ends.store(true, Ordering::Release);
+        if self.errands.try_send(Errand::Stop).is_err() {
+            tracing::debug!("the store ends when it has seen to what waits, or has ended before it was asked to");
         }
     }
 
@@ -123,6 +129,8 @@ fn cost_of(batch: &Batch) -> usize {
     let cost = |change: &Change| {
         let message = if let Change::Queue(_, entry) = change {
             entry.message.cost()
+        } else if let Change::Transfer(transfer) = change {
+            transfer.message.cost()
         } else {
             0
         };
@@ -150,6 +158,7 @@ pub(crate) struct StoreActor {
     engine_failed_at: Option<Instant>,
     errands: Receiver<Errand>,
     backlog: Arc<AtomicUsize>,
+    ends: Arc<AtomicBool>,
     postboxes: Vec<Arc<Postbox>>,
     tables: SharedTables,
     clock: Clock,
@@ -160,6 +169,8 @@ pub(crate) struct StoreActor {
     health: Health,
     /// What found no room.
     held: Vec<Errand>,
+    /// Questions that the engine could not answer.
+    unanswered: Vec<Fetch>,
     counts: VecDeque<Count>,
     /// What was applied asks for this, and there was no room to commit it.
     uncommitted: Durability,
@@ -203,6 +214,7 @@ impl StoreActor {
             engine_failed_at: None,
             errands,
             backlog: Arc::clone(&addr.backlog),
+            ends: Arc::clone(&addr.ends),
             applied: vec![0; postboxes.len()],
             told: vec![Progress::default(); postboxes.len()],
             postboxes,
@@ -211,6 +223,7 @@ impl StoreActor {
             settings,
             health: Health::Well,
             held: Vec::new(),
+            unanswered: Vec::new(),
             counts: VecDeque::new(),
             uncommitted: Durability::Memory,
             unwritten_since: None,
@@ -228,11 +241,20 @@ impl StoreActor {
         }
     }
 
+    /// Works; if that ends in a panic, the lines are told that nothing is kept any more.
+    pub(crate) fn run_guarded(self) {
+        let postboxes = self.postboxes.clone();
+        if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            tracing::error!("the store ended in a panic: nothing more is acknowledged; restart the broker");
+            postboxes.iter().for_each(|postbox| postbox.report(Health::Failed));
+        }
+    }
+
     /// Works until it is asked to stop, or nobody is left who could ask.
-    pub(crate) fn run(mut self) {
+    fn run(mut self) {
         while !self.stopping {
             let group = self.gather();
-            self.stopping = group.iter().any(|errand| matches!(errand, Errand::Stop));
+            self.stopping |= group.iter().any(|errand| matches!(errand, Errand::Stop));
             if self.health == Health::Failed {
                 self.release(&group);
             } else if let Err(error) = self.work(group) {
@@ -250,8 +272,10 @@ impl StoreActor {
     /// Waits for something to do and takes what there is, up to the bound of one commit.
     fn gather(&mut self) -> Vec<Errand> {
         if !self.held.is_empty() || self.uncommitted != Durability::Memory {
-            // Nothing more is taken in before there is room for what is here.
+            // Nothing more is taken in before there is room for what is here. It was never acknowledged: at the end of
+            // the broker it is given up.
             std::thread::sleep(RETRY);
+            self.stopping = self.ends.load(Ordering::Acquire);
             return std::mem::take(&mut self.held);
         }
         let Some(first) = self.first() else { return Vec::new() };
@@ -282,10 +306,14 @@ impl StoreActor {
             UNSYNCED_MAX
         };
         let patience = self.backup.as_ref().map_or(patience, Backup::patience);
-        let wait = if idle { patience } else { Duration::ZERO };
+        let wait = match self.health {
+            _ if idle => patience,
+            Health::Well => Duration::ZERO,
+            Health::Full | Health::Failed => RETRY,
+        };
         match self.errands.recv_timeout(wait) {
             Ok(errand) => Some(errand),
-            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Timeout) => self.ends.load(Ordering::Acquire).then_some(Errand::Stop),
             Err(RecvTimeoutError::Disconnected) => Some(Errand::Stop),
         }
     }

@@ -13,7 +13,7 @@ use broker::line::{Line, LineSetup};
 use broker::message::Millis;
 use broker::presence::Presence;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::acceptor::Gate;
 use crate::clock::Clock;
@@ -30,6 +30,8 @@ use crate::transport::tcp;
 
 /// How often a stopping broker looks whether all clients have left.
 const LINGER_POLL: Duration = Duration::from_millis(20);
+/// For the store to take what the last goodbyes left, when the broker stops.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
 /// Between two looks for retained messages whose time is over.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -195,7 +197,7 @@ impl House {
                 };
                 let actor = StoreActor::new(opened, (&addr, errands), postboxes, tables.clone(), clock, commit);
                 let thread = std::thread::Builder::new().name("store".to_owned());
-                Some((addr, thread.spawn(move || actor.run())?))
+                Some((addr, thread.spawn(move || actor.run_guarded())?))
             }
             (_, _, _) => None,
         };
@@ -263,7 +265,7 @@ impl House {
             for step in [Drain::Close, Drain::Wills, Drain::Goodbye] {
                 if step == Drain::Goodbye {
                     // What is under way is acknowledged before the connection ends.
-                    self.await_store().await;
+                    self.await_store(limit / 2).await;
                 }
                 for line in &self.lines {
                     if line.send(step).await.is_err() {
@@ -284,11 +286,17 @@ impl House {
         }
     }
 
-    async fn await_store(&self) {
-        for line in &self.lines {
-            while line.send(AwaitsStore).await.unwrap_or(false) {
-                sleep(LINGER_POLL).await;
+    /// Waits until the store has what the lines have for it; no longer than `limit`, for it may have no room.
+    async fn await_store(&self, limit: Duration) {
+        let kept = timeout(limit, async {
+            for line in &self.lines {
+                while line.send(AwaitsStore).await.unwrap_or(false) {
+                    sleep(LINGER_POLL).await;
+                }
             }
+        });
+        if kept.await.is_err() {
+            tracing::warn!("the store did not take everything in time; what it did not take was not acknowledged");
         }
     }
 
@@ -302,7 +310,7 @@ impl House {
 
     async fn stop(mut self) {
         drop(self.control.take());
-        self.await_store().await;
+        self.await_store(STORE_LIMIT).await;
         for arbiter in self.arbiters {
             arbiter.stop();
             if arbiter.join().is_err() {

@@ -240,6 +240,7 @@ impl Line {
             return;
         };
         if let Some(link) = &mut session.link {
+            link.is_greeted |= written > 0;
             if let Some(buffer) = link.out.release() {
                 self.turn.give_back(buffer);
             }

@@ -39,6 +39,12 @@ impl StoreActor {
                 self.make_way(&what)?;
                 return Ok(());
             }
+            // A count stands in the engine, which is opened again.
+            Err(StoreError::Failed { .. }) if !self.archive.store().has_failed() => {
+                self.held = group;
+                self.engine_failed_at.get_or_insert_with(clock::instant);
+                return self.maintain();
+            }
             applied => applied?,
         }
         self.release(&group);
@@ -50,14 +56,15 @@ impl StoreActor {
         } else if self.is_overdue() {
             self.commit(Durability::Disk)?;
         }
-        for fetch in group.iter().filter_map(batch_of).flat_map(|batch| &batch.fetches) {
-            match self.fetch(*fetch) {
-                // It concerns this session alone.
-                Err(error @ StoreError::Damaged { .. }) => {
-                    tracing::error!(%error, "a session cannot be served");
-                    self.answer(*fetch, Found::Unreadable);
-                }
-                fetched => fetched?,
+        let asked = group
+            .iter()
+            .filter_map(batch_of)
+            .flat_map(|batch| &batch.fetches)
+            .copied();
+        for fetch in std::mem::take(&mut self.unanswered).into_iter().chain(asked) {
+            let fetched = self.fetch(fetch);
+            if let Err(error) = fetched {
+                self.bear(fetch, error)?;
             }
         }
         for errand in &group {
@@ -170,7 +177,27 @@ impl StoreActor {
         Ok(())
     }
 
+    /// Sees whom an error in reading concerns: one session, the engine, or everybody.
+    fn bear(&mut self, fetch: Fetch, error: StoreError) -> Result<(), StoreError> {
+        if matches!(error, StoreError::Damaged { .. }) {
+            tracing::error!(%error, "a session cannot be served");
+            self.answer(fetch, Found::Unreadable);
+            return Ok(());
+        }
+        if self.archive.store().has_failed() {
+            return Err(error);
+        }
+        // The journal is well: the engine is opened again, and asked again then.
+        self.engine_failed_at.get_or_insert_with(clock::instant);
+        self.unanswered.push(fetch);
+        Ok(())
+    }
+
     fn fetch(&mut self, fetch: Fetch) -> Result<(), StoreError> {
+        if !matches!(fetch.what, Wanted::Count(_)) {
+            // From here on a line holds what a count would remove as expired.
+            self.counts.retain(|count| count.fetch.id != fetch.id);
+        }
         let session = storage::SessionId(fetch.id.0);
         let limit = |entries_max| ScanLimit {
             entries_max,
@@ -264,7 +291,7 @@ impl StoreActor {
         }
         if self.sweeps && idle {
             let swept = bear_with_full(self.archive.sweep(SLICE))?;
-            self.sweeps = swept.is_some_and(|swept| swept.more);
+            self.sweeps = swept.is_none_or(|swept| swept.more);
         }
         self.commits_since_upkeep += 1;
         if idle || self.commits_since_upkeep >= UPKEEP_EVERY || self.is_pressed() {
@@ -311,9 +338,13 @@ impl StoreActor {
         let session = storage::SessionId(count.fetch.id.0);
         let now = StoreTime(self.clock.now().0);
         let slice = self.archive.count(session, Some(count.after), Some(now), SLICE);
-        let Some(slice) = bear_with_full(slice)? else {
-            self.counts.push_back(count);
-            return Ok(());
+        let slice = match slice {
+            Ok(slice) => slice,
+            Err(StoreError::Full { .. }) => {
+                self.counts.push_back(count);
+                return Ok(());
+            }
+            Err(error) => return self.bear(count.fetch, error),
         };
         count.entries += slice.entries;
         count.bytes += slice.bytes;

@@ -92,6 +92,9 @@ impl Keeper {
 
     /// Lets the request at hand wait until what was noted so far survives `durability`.
     pub(crate) fn owe(&mut self, durability: Durability) {
+        if self.health == Health::Failed {
+            return;
+        }
         self.durability = self.durability.max(durability);
         self.owed = self.owed.max(durability);
     }

@@ -172,16 +172,29 @@ impl Line {
         if !id_fits || id.len() > limits.client_id_bytes_max {
             return Err(Refusal::ClientIdInvalid);
         }
-        if self.turn.keeper.health == Health::Failed && granted_expiry(connect, limits.expiry_secs_max) > 0 {
-            // What its session would promise cannot be kept.
-            return Err(Refusal::ServerUnavailable);
-        }
+        self.check_kept_session(connect)?;
         if connect.properties.authentication_method.is_some() {
             return Err(Refusal::BadAuthenticationMethod);
         }
         match &connect.will {
             Some(will) => self.check_topic(&will.topic),
             None => Ok(()),
+        }
+    }
+
+    /// What a session would promise cannot be kept once the store has failed, and a session that would have to be kept
+    /// does not begin while the store has no room.
+    fn check_kept_session(&self, connect: &Connect) -> Result<(), Refusal> {
+        let keeper = &self.turn.keeper;
+        let known = self.directory.find(&connect.client_id, &self.slots);
+        let session = known.and_then(|slot| self.slots.get(slot as usize)?.session.as_deref());
+        let is_kept = session.is_some_and(|session| session.id.is_some());
+        let would_be =
+            keeper.sessions() != Durability::Memory && granted_expiry(connect, self.turn.limits.expiry_secs_max) > 0;
+        match keeper.health {
+            Health::Failed if would_be || (is_kept && !connect.clean_start) => Err(Refusal::ServerUnavailable),
+            Health::Full if would_be && !is_kept => Err(Refusal::QuotaExceeded),
+            Health::Well | Health::Full | Health::Failed => Ok(()),
         }
     }
 
@@ -307,6 +320,7 @@ impl Line {
             expiry_was_zero: properties.session_expiry_secs.unwrap_or(0) == 0,
             will: connect.will.as_ref().map(|will| Box::new(detach_will(will))),
             will_id: None,
+            is_greeted: false,
             asleep: false,
             pending: Vec::new(),
             held: None,

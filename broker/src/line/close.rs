@@ -98,7 +98,8 @@ impl Line {
         turn.timers.cancel(link.looks_at, key, Timer::KeepAlive(link.epoch));
         // Promises that the store has not made good are not given: the client asks again.
         link.out.cut_gated();
-        if speak {
+        // [MQTT-3.14.0-1] in 5.0: not before CONNACK, which may just have been cut.
+        if speak && (link.is_greeted || link.out.open_len() > 0) {
             link.write_disconnect(connection.slot, reason, words_of(&cause), turn);
         }
         for pending in link.pending.drain(..) {
@@ -241,6 +242,8 @@ impl Line {
             if !self.share_again(&delivery, Among::All, vec![key]) {
                 self.turn.drop_message(Drop::NoMember);
             }
+            // In one piece with what takes its place: its estate may be read once more.
+            session.forget(&delivery, &mut self.turn);
         }
         self.settle_estate(&session);
     }

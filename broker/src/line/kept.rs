@@ -4,7 +4,7 @@ use mqtt_codec::{DisconnectReason, TopicFilter};
 
 use super::will::Testator;
 use super::{ConnectionKey, Line};
-use crate::durable::{Batch, Change, Durability, Fetched, Found, Health, Progress, SessionImage, WillImage};
+use crate::durable::{Batch, Change, Fetched, Found, Health, Progress, SessionImage, WillImage};
 use crate::effect::{Cause, Effect};
 use crate::exchange::Refusal;
 use crate::key::SessionKey;
@@ -169,15 +169,5 @@ impl Line {
         self.publish_will(&image.will, &testator);
         self.turn.keeper.note(Change::NoWill(image.id));
         self.settle();
-    }
-
-    /// Refuses what the store would have to keep and cannot.
-    pub(super) fn check_store(&self, durability: Durability) -> Result<(), Refusal> {
-        match self.turn.keeper.health {
-            Health::Well => Ok(()),
-            Health::Full if durability == Durability::Memory => Ok(()),
-            Health::Full => Err(Refusal::QuotaExceeded),
-            Health::Failed => Err(Refusal::ServerUnavailable),
-        }
     }
 }

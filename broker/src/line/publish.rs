@@ -169,7 +169,7 @@ impl Line {
             if parcel.qos != QoS::AtMostOnce && self.turn.presence.any_full() {
                 self.check_room(parcel, &routes)?;
             }
-            if self.turn.keeper.health != Health::Well && parcel.qos != QoS::AtMostOnce {
+            if self.turn.keeper.health != Health::Well {
                 self.check_kept(parcel, &routes)?;
             }
         }
@@ -259,13 +259,25 @@ impl Line {
 
     /// Refuses a message that a store without room would have to keep, and any promise once it has failed.
     fn check_kept(&self, parcel: &Parcel<'_>, routes: &Rc<Routes>) -> Result<(), Refusal> {
+        let is_promise = parcel.qos != QoS::AtMostOnce;
+        if self.turn.keeper.health == Health::Failed {
+            return if is_promise {
+                Err(Refusal::ServerUnavailable)
+            } else {
+                Ok(())
+            };
+        }
         let presence = &self.turn.presence;
         let kept = |receiver: &Receiver| receiver.qos != QoS::AtMostOnce && presence.kept(receiver.session).is_some();
         let remote = routes.remote.iter().flat_map(|(_, receivers)| receivers.iter());
         let members = routes.groups.iter().flat_map(|group| &group.members);
-        let any = parcel.retain || routes.local.iter().chain(remote).chain(members).any(kept);
-        let durability = if any { routes.durability } else { Durability::Memory };
-        self.check_store(durability)
+        let any = || routes.local.iter().chain(remote).chain(members).any(kept);
+        let needs_room = routes.durability != Durability::Memory && (parcel.retain || (is_promise && any()));
+        if needs_room {
+            Err(Refusal::QuotaExceeded)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether every receiver has room for an acknowledged message: nothing is acknowledged and then dropped.
@@ -323,6 +335,8 @@ impl Line {
     /// Publishes a message of the broker's own making: wills and its state.
     pub fn publish_own(&mut self, message: &Arc<Message>) {
         let mut parcel = Parcel::of(message);
+        // Those who keep it get one of their own: it has the number that several queues share it under.
+        parcel.message = None;
         let routed = self.route(&mut parcel, Caution::Always);
         debug_assert!(routed.is_ok(), "what may not be refused is not refused");
     }

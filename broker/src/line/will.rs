@@ -6,7 +6,7 @@ use mqtt_codec::{ClientId, PublishProperties, Will};
 
 use super::Line;
 use crate::counters::Drop;
-use crate::durable::WillImage;
+use crate::durable::{Change, WillImage};
 use crate::exchange::{Ask, Kind, Refusal, Request, Verdict};
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
@@ -47,7 +47,7 @@ impl Session {
 }
 
 impl Line {
-    /// Publishes the wills of all clients, because the broker stops: first of all, so that those who are still connected
+    /// Publishes the wills of all clients that do not outlive it, because the broker stops: first of all, so that those who are still connected
     /// get them.
     pub fn drain_wills(&mut self, now: Millis) {
         self.turn.now = now;
@@ -56,10 +56,17 @@ impl Line {
                 continue;
             };
             let testator = session.testator();
-            let of_link = session.link.as_mut().and_then(|link| link.will.take());
-            if let Some(will) = of_link.or_else(|| session.will.take()) {
+            // The store keeps a delay, and with it the chance to be back in time.
+            let (is_kept, ends) = (session.id.is_some(), session.expiry_secs == 0);
+            let is_due = |will: &mut Box<Will>| !is_kept || ends || will.delay_secs == 0;
+            let will_id = session.link.as_mut().and_then(|link| link.will_id.take());
+            let of_link = session.link.as_mut().and_then(|link| link.will.take_if(is_due));
+            if let Some(will) = of_link.or_else(|| session.will.take_if(is_due)) {
                 self.publish_will(&will, &testator);
                 self.keep_image(testator.key);
+            }
+            if let Some(id) = will_id {
+                self.turn.keeper.note(Change::NoWill(id));
             }
         }
         self.settle();

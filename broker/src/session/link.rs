@@ -41,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) pending: Vec<Pending>,
     /// An exchange that the overseer holds; the connection is not read meanwhile.
     pub(crate) held: Option<Box<Held>>,
+    /// Whether the CONNACK has left, or part of it.
+    pub(crate) is_greeted: bool,
     /// Whether the shell was told to stop reading.
     pub(crate) paused: bool,
     /// Nothing is read while the session's conversations are not: a PUBLISH may be a repeat.

@@ -41,6 +41,22 @@ fn wills_of_connected_clients_are_published_once_when_the_broker_is_back() {
     assert_eq!(heard(&mut world), [""; 0], "once");
 }
 
+/// Several queues share the body of a will as of any message, each will its own.
+#[test]
+fn wills_for_several_sessions_come_back_each_with_its_own_words() {
+    let mut world = watched();
+    let second = world.client("second watcher").persistent().connect();
+    world.subscribe(second, "gone/#", QoS::ExactlyOnce);
+    world.drop_connection(second);
+    assert_eq!(heard(&mut world), [""; 0]);
+    for (name, words) in [("a", "words of a"), ("b", "words of b")] {
+        let client = world.client(name).persistent().will("gone/x", words, 0).connect();
+        world.drop_connection(client);
+    }
+    world.crash(Survive::All);
+    assert_eq!(heard(&mut world), ["words of a", "words of b"]);
+}
+
 /// The CONNACK waits until the will is known; a client that was told nothing has left none.
 #[test]
 fn a_connack_waits_for_the_will_of_a_session_that_is_not_kept() {
