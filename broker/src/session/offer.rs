@@ -184,7 +184,10 @@ impl Session {
             return Offered::Dropped(Drop::TooLarge);
         }
         let (qos, retain, ids) = (delivery.qos, delivery.retain, delivery.ids.clone());
-        self.keep(&mut delivery, parcel.security(), Some(self.inflight.next_id()), turn);
+        if self.id.is_some() {
+            let id = self.inflight.next_id();
+            self.keep(&mut delivery, parcel.security(), Some(id), turn);
+        }
         let id = self.inflight.begin(delivery, exchange);
         turn.counters.inflight += 1;
         let terms = Terms {

@@ -48,7 +48,7 @@ fn a_path_is_not_empty_and_has_no_zero_byte() {
     assert!(!(PATH.holds)("/var\0"));
 }
 
-/// [MQTT-4.7.1-1], [MQTT-4.7.1-2] and [MQTT-4.7.3-1]: a wildcard is a level of its own, and # the last one.
+/// [MQTT-4.7.1-1] in 5.0, [MQTT-4.7.1-2] in 5.0 and [MQTT-4.7.3-1] in 5.0: a wildcard is a level of its own, and # the last one.
 #[test]
 fn a_topic_filter_has_wildcards_as_levels_of_their_own() {
     for good in [
