@@ -21,25 +21,12 @@ impl Spent {
         self.queued.clear();
         self.ended.clear();
         for change in changes {
-            match change {
-                Change::Queue(_, entry) => _ = self.queued.insert(entry.place.0),
-                Change::Done(_, holding) if self.queued.contains(&holding.place.0) => {
-                    self.ended.insert(holding.place.0);
-                }
-                Change::Done(..)
-                | Change::Session(_)
-                | Change::EndSession(_)
-                | Change::Subscribe(..)
-                | Change::Unsubscribe(..)
-                | Change::Sent(..)
-                | Change::Released(..)
-                | Change::Received(..)
-                | Change::Forgotten(..)
-                | Change::Retained(_)
-                | Change::Transfer(_)
-                | Change::Transferred(..)
-                | Change::Will(_)
-                | Change::NoWill(_) => {}
+            if let Change::Queue(_, entry) = change {
+                self.queued.insert(entry.place.0);
+            } else if let Change::Done(_, holding) = change
+                && self.queued.contains(&holding.place.0)
+            {
+                self.ended.insert(holding.place.0);
             }
         }
     }
