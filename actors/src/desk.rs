@@ -360,9 +360,16 @@ impl Desk {
     pub(crate) async fn attend_store(self: Rc<Self>) {
         let Some((_, postbox)) = &self.store else { return };
         let mut seen = (Progress::default(), Health::Well);
+        let mut known: Option<Waker> = None;
         poll_fn(|cx| {
-            postbox.attend(cx.waker());
-            let post = postbox.collect();
+            // The line's actor wakes up for much else.
+            if known.as_ref().is_none_or(|known| !known.will_wake(cx.waker())) {
+                postbox.attend(cx.waker());
+                known = Some(cx.waker().clone());
+            }
+            let Some(post) = postbox.collect() else {
+                return Poll::Pending;
+            };
             let now = self.clock.now();
             self.with_line(|line| {
                 if post.health != seen.1 {

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use broker::durable::{Batch, Change, Durability, Fetch, Health, Progress};
 use mqtt_codec::TopicName;
-use storage::{Archive, Shard};
+use storage::{Archive, ScanLimit, Shard};
 
 use self::backup::Backup;
 pub(crate) use self::backup::Portion;
+use self::open::Reopen;
+pub(crate) use self::open::{Opened, open, restore};
 pub(crate) use self::postbox::Postbox;
 use self::spent::Spent;
 use self::work::Count;
@@ -31,9 +33,6 @@ mod tests;
 mod translate;
 mod work;
 
-use self::open::Reopen;
-pub(crate) use self::open::{Opened, open, restore};
-
 /// Batches that may wait for the store, whatever their bytes.
 const ERRANDS_MAX: usize = 4096;
 /// Between two attempts when there was no room.
@@ -44,6 +43,12 @@ const REOPEN: Duration = Duration::from_secs(5);
 const UNWRITTEN_MAX: Duration = Duration::from_millis(50);
 /// Longest time that what is with the kernel waits for the device, where nobody waits for it.
 const UNSYNCED_MAX: Duration = Duration::from_secs(1);
+/// What is read or removed between two commits, for whoever can wait.
+const SLICE: ScanLimit = ScanLimit {
+    entries_max: 512,
+    bytes_max: 256 << 10,
+};
+
 /// What the store actor is asked to do.
 #[derive(Debug)]
 pub(crate) enum Errand {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mqtt_codec::{ClientId, Version};
 
-use crate::durable::Place;
+use crate::durable::{Durability, Place};
 use crate::key::SessionKey;
 use crate::line::{ConnectionKey, Peer};
 use crate::message::Message;
@@ -126,6 +126,8 @@ pub struct Forward {
     pub via: Option<Arc<ShareKey>>,
     /// Members of that group that could not take it and are not asked again.
     pub refused: Vec<SessionKey>,
+    /// What it has to survive in the queues that take it.
+    pub durability: Durability,
     /// Several queues may take it, on whatever lines.
     pub shared: bool,
     /// The store has it for sessions among the receivers, until this line has taken it over.

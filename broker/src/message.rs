@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use mqtt_codec::{PublishProperties, QoS, TopicName};
 
+use crate::durable::MessageId;
 use crate::key::SessionKey;
 
 /// Milliseconds on the caller's clock, which never goes back: not while the broker runs, and with a store that outlives
@@ -60,6 +61,11 @@ impl Message {
     pub fn cost(&self) -> usize {
         const STRUCTURE: usize = 128;
         self.topic.len() + self.payload.len() + self.properties.as_deref().map_or(0, cost_of_properties) + STRUCTURE
+    }
+
+    /// The number of its body in the store, if several queues share it.
+    pub(crate) fn body(&self, shared: bool) -> Option<MessageId> {
+        shared.then_some(MessageId(self.id))
     }
 
     /// Whether its time is over at `now`.

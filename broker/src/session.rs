@@ -15,6 +15,7 @@ pub use trail::Trail;
 use crate::durable::SessionId;
 use crate::exchange::{Ask, Exchange, Request, phase};
 use crate::key::SessionKey;
+use crate::line::ConnectionKey;
 use crate::message::Millis;
 
 mod feed;
@@ -58,8 +59,6 @@ pub(crate) struct Session {
     pub(crate) in_groups: bool,
     /// Its number in the store; `None`: it ends with the broker.
     pub(crate) id: Option<SessionId>,
-    /// Its conversations are in the store alone: nothing is sent until they have been read.
-    pub(crate) asleep: bool,
     /// Deliveries wait until then, by the overseer's verdict.
     pub(crate) held_until: Option<Millis>,
     /// The connection, while there is one.
@@ -91,7 +90,6 @@ impl Session {
             routed: false,
             in_groups: false,
             id: None,
-            asleep: false,
             held_until: None,
             link: None,
         }
@@ -104,6 +102,14 @@ impl Session {
             username: self.username.as_deref(),
             ask,
         }
+    }
+
+    /// The connection that it has.
+    pub(crate) fn connection(&self) -> Option<ConnectionKey> {
+        self.link.as_ref().map(|link| ConnectionKey {
+            slot: self.key.slot(),
+            epoch: link.epoch,
+        })
     }
 
     /// The session's address with its connection's number, if it has this connection.

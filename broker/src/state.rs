@@ -6,6 +6,9 @@ use mqtt_codec::TopicName;
 use crate::counters::Counters;
 use crate::message::Millis;
 
+/// Topics that only the broker itself publishes to.
+pub(crate) const SYSTEM_PREFIX: &str = "$SYS/";
+
 /// Sizes of the shared tables.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sizes {
@@ -112,7 +115,7 @@ pub fn report(
             states.push((format!("load/{name}/{period}"), format!("{average:.2}")));
         }
     }
-    let topic = |name: String| TopicName::new(format!("$SYS/broker/{name}")).ok();
+    let topic = |name: String| TopicName::new(format!("{SYSTEM_PREFIX}broker/{name}")).ok();
     states
         .into_iter()
         .filter_map(|(name, value)| topic(name).map(|topic| (topic, value)))

@@ -143,6 +143,24 @@ impl DataDirectory {
         self.path.join(format!("shelf-{}", self.engine))
     }
 
+    /// The directory of the engine's own files, which is there unless the data directory is new: an engine would make
+    /// one that is missing, and nothing in it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if it is missing.
+    pub fn find_shelf(&self) -> Result<PathBuf, StoreError> {
+        let shelf = self.shelf();
+        if self.is_new || shelf.is_dir() {
+            return Ok(shelf);
+        }
+        Err(StoreError::Damaged {
+            file: shelf,
+            offset: None,
+            what: "the directory of the engine is missing".to_owned(),
+        })
+    }
+
     /// Whether nothing was ever promised in it.
     #[must_use]
     pub fn is_new(&self) -> bool {

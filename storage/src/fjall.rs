@@ -16,7 +16,6 @@ mod staging;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,14 +117,7 @@ impl FjallStore {
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        if !self.is_failed {
-            return Ok(());
-        }
-        Err(StoreError::Failed {
-            doing: "go on with",
-            file: self.directory.clone(),
-            error: io::Error::other("a write failed before; the store has to be opened again"),
-        })
+        shelf::check(self.is_failed, &self.directory)
     }
 
     /// Writes everything that was applied.

@@ -19,12 +19,10 @@ pub use stat::{QueueStat, Stat};
 use std::io;
 use std::path::Path;
 
+use crate::shelf::open_engine;
 use spectator::Spectator;
 
-use crate::{
-    DataDirectory, FjallOptions, FjallStore, Format, Recovery, Shard, ShardOptions, SledOptions, SledStore, Store,
-    StoreError,
-};
+use crate::{DataDirectory, Format, Recovery, Shard, ShardOptions, StoreError};
 
 /// A data directory that is looked into. It is locked meanwhile.
 pub struct Inspection {
@@ -44,7 +42,7 @@ impl Inspection {
     /// an unknown version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (format, directory) = lock(path)?;
-        let options = ShardOptions::new(engine_of(&directory, &format)?);
+        let options = ShardOptions::new(open_engine(&format.engine, &directory.find_shelf()?, None)?);
         let (shard, recovery) = Shard::open_on(Box::new(Spectator::new(&directory)), options, true)?;
         Ok(Self {
             shard,
@@ -75,23 +73,6 @@ impl std::fmt::Debug for Inspection {
     }
 }
 
-/// Opens an engine, by its name, where a data directory keeps it.
-///
-/// # Errors
-///
-/// [`StoreError::Engine`] if no engine has that name; what the engine says.
-pub fn open_engine(name: &str, directory: &DataDirectory) -> Result<Box<dyn Store>, StoreError> {
-    match name {
-        "fjall" => Ok(Box::new(FjallStore::open(&directory.shelf(), FjallOptions::default())?)),
-        "sled" => Ok(Box::new(SledStore::open(&directory.shelf(), SledOptions::default())?)),
-        unknown => Err(StoreError::Engine {
-            directory: directory.path().to_owned(),
-            found: unknown.to_owned(),
-            asked: "fjall\" or \"sled".to_owned(),
-        }),
-    }
-}
-
 /// Locks a directory that holds a store, and says what it is. Makes nothing.
 fn lock(path: &Path) -> Result<(Format, DataDirectory), StoreError> {
     let Some(format) = Format::read(path)? else {
@@ -106,19 +87,6 @@ fn lock(path: &Path) -> Result<(Format, DataDirectory), StoreError> {
     };
     let directory = DataDirectory::open(path, &format.engine)?;
     Ok((format, directory))
-}
-
-/// The engine of a directory that has one. Opening it would make one where it is missing.
-fn engine_of(directory: &DataDirectory, format: &Format) -> Result<Box<dyn Store>, StoreError> {
-    let shelf = directory.shelf();
-    if !shelf.is_dir() {
-        return Err(StoreError::Damaged {
-            file: shelf,
-            offset: None,
-            what: "the directory of the engine is missing".to_owned(),
-        });
-    }
-    open_engine(&format.engine, directory)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use batch::{Batch, Change, KEY_BYTES_MAX, Table, VALUE_BYTES_MAX};
 pub use directory::{DataDirectory, Format};
 pub use fjall::{FjallOptions, FjallStore};
 pub use inspect::{
-    CheckReport, EntryState, Finding, Inspection, Item, JournalReport, QueueStat, Stat, TableCount, check, open_engine,
+    CheckReport, EntryState, Finding, Inspection, Item, JournalReport, QueueStat, Stat, TableCount, check,
 };
 pub use journal::format::Stamp;
 pub use journal::medium::{FileMedium, Medium, MediumFile};
@@ -42,6 +42,7 @@ pub use record::{
     SubscriptionRecord, WillRecord,
 };
 pub use shard::{Shard, ShardOptions, Slice};
+pub use shelf::open_engine;
 pub use sled::{SledOptions, SledStore};
 
 use std::path::PathBuf;

@@ -9,12 +9,50 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::{StoreError, Table};
+use crate::{FjallOptions, FjallStore, SledOptions, SledStore, Store, StoreError, Table};
 
 /// Unit of [`MetadataExt::blocks`], whatever the file system.
 const BLOCK_BYTES: u64 = 512;
 const DIRECTORY_MODE: u32 = 0o700;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Opens an engine, by its name, in its directory. `cache_bytes` bounds what it keeps of what it has read; `None`: what
+/// the engine takes by itself.
+///
+/// # Errors
+///
+/// [`StoreError::Engine`] if no engine has that name; what the engine says.
+pub fn open_engine(name: &str, shelf: &Path, cache_bytes: Option<u64>) -> Result<Box<dyn Store>, StoreError> {
+    match name {
+        "fjall" => {
+            let mut options = FjallOptions::default();
+            options.cache_bytes = cache_bytes.unwrap_or(options.cache_bytes);
+            Ok(Box::new(FjallStore::open(shelf, options)?))
+        }
+        "sled" => {
+            let mut options = SledOptions::default();
+            options.cache_bytes = cache_bytes.unwrap_or(options.cache_bytes);
+            Ok(Box::new(SledStore::open(shelf, options)?))
+        }
+        unknown => Err(StoreError::Engine {
+            directory: shelf.to_owned(),
+            found: unknown.to_owned(),
+            asked: "fjall\" or \"sled".to_owned(),
+        }),
+    }
+}
+
+/// Refuses to go on with an engine that failed: nobody knows what it holds.
+pub(crate) fn check(is_failed: bool, directory: &Path) -> Result<(), StoreError> {
+    if !is_failed {
+        return Ok(());
+    }
+    Err(StoreError::Failed {
+        doing: "go on with",
+        file: directory.to_owned(),
+        error: io::Error::other("a write failed before; the store has to be opened again"),
+    })
+}
 
 /// One part of the order of an engine: all places from a first one up to those that no longer belong to it.
 pub(crate) type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);

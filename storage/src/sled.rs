@@ -80,14 +80,7 @@ impl SledStore {
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        if !self.is_failed {
-            return Ok(());
-        }
-        Err(StoreError::Failed {
-            doing: "go on with",
-            file: self.directory.clone(),
-            error: io::Error::other("a write failed before; the store has to be opened again"),
-        })
+        shelf::check(self.is_failed, &self.directory)
     }
 
     /// Keeps in mind that a write failed: nobody knows what sled holds then.

@@ -2,18 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use storage::{BackupHead, FrozenWalk, Room, ScanLimit, Shard, StoreError, StoredRecord};
+use storage::{BackupHead, FrozenWalk, Room, Shard, StoreError, StoredRecord};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::StoreActor;
+use super::{SLICE, StoreActor};
 use crate::clock;
 
-/// Records that are read between two commits.
-const SLICE: ScanLimit = ScanLimit {
-    entries_max: 512,
-    bytes_max: 256 << 10,
-};
 /// Longest time in which the receiver takes nothing.
 const STALL_MAX: Duration = Duration::from_secs(60);
 /// Between two looks whether the receiver has room.

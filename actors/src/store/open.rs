@@ -13,8 +13,8 @@ use broker::router::SubscriptionOptions;
 use broker::tables::Tables;
 use mqtt_codec::{ClientId, TopicFilter};
 use storage::{
-    Archive, DataDirectory, FjallOptions, FjallStore, MessageId, Place, Recovery, ScanLimit, Shard, ShardOptions,
-    SledOptions, SledStore, Stamp, Store, StoreError,
+    Archive, DataDirectory, MessageId, Place, Recovery, ScanLimit, Shard, ShardOptions, Stamp, Store, StoreError,
+    open_engine,
 };
 
 use super::translate::{message_of, session_of, will_of};
@@ -61,17 +61,8 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Opened, StoreError> {
     };
     let directory = DataDirectory::open(&settings.directory, name)?;
     let path = directory.path().to_owned();
-    let reopen: Reopen = Box::new({
-        let (engine, cache_bytes, shelf) = (settings.engine, settings.cache_bytes, directory.shelf());
-        move || open_engine(engine, cache_bytes, &shelf)
-    });
-    if !directory.is_new() && !directory.shelf().is_dir() {
-        return Err(StoreError::Damaged {
-            file: directory.shelf(),
-            offset: None,
-            what: "the directory of the engine is missing".to_owned(),
-        });
-    }
+    let (shelf, cache_bytes) = (directory.find_shelf()?, settings.cache_bytes);
+    let reopen: Reopen = Box::new(move || open_engine(name, &shelf, Some(cache_bytes)));
     let mut options = ShardOptions::new(reopen()?);
     options.segment_bytes = settings.segment_bytes;
     options.journal_bytes_max = settings.journal_bytes_max;
@@ -88,19 +79,6 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Opened, StoreError> {
         time: Millis(stamp.time_ms),
         serial,
         reopen,
-    })
-}
-
-fn open_engine(engine: StoreEngine, cache_bytes: u64, shelf: &Path) -> Result<Box<dyn Store>, StoreError> {
-    Ok(match engine {
-        StoreEngine::Fjall => {
-            let options = FjallOptions {
-                cache_bytes,
-                ..FjallOptions::default()
-            };
-            Box::new(FjallStore::open(shelf, options)?)
-        }
-        StoreEngine::Sled => Box::new(SledStore::open(shelf, SledOptions { cache_bytes })?),
     })
 }
 

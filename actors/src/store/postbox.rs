@@ -1,6 +1,6 @@
 //! What the store has for a line: how far it has come, how it is, and what it has read.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::Waker;
 
 use broker::durable::{Fetched, Health, Progress};
@@ -15,6 +15,8 @@ pub(crate) struct Postbox {
     health: AtomicU8,
     fetched: Mutex<Vec<Fetched>>,
     reader: Mutex<Option<Waker>>,
+    /// Something has changed since the line looked.
+    has_news: AtomicBool,
 }
 
 /// What a line finds.
@@ -51,33 +53,34 @@ impl Postbox {
     }
 
     fn wake(&self) {
-        if let Some(reader) = self.reader.lock().take() {
-            reader.wake();
+        self.has_news.store(true, Ordering::Release);
+        if let Some(reader) = self.reader.lock().as_ref() {
+            reader.wake_by_ref();
         }
     }
 
-    /// Has the waker woken with the next change. To be called before [`Postbox::collect`].
+    /// Has the waker woken with each change from here on. To be called before [`Postbox::collect`].
     pub(crate) fn attend(&self, waker: &Waker) {
-        let mut reader = self.reader.lock();
-        if reader.as_ref().is_none_or(|known| !known.will_wake(waker)) {
-            *reader = Some(waker.clone());
-        }
+        *self.reader.lock() = Some(waker.clone());
     }
 
-    /// What there is at this moment.
-    pub(crate) fn collect(&self) -> Post {
+    /// What there is at this moment, if that is not what was collected last.
+    pub(crate) fn collect(&self) -> Option<Post> {
+        if !self.has_news.load(Ordering::Relaxed) || !self.has_news.swap(false, Ordering::Acquire) {
+            return None;
+        }
         let health = match self.health.load(Ordering::Acquire) {
             0 => Health::Well,
             1 => Health::Full,
             _ => Health::Failed,
         };
-        Post {
+        Some(Post {
             progress: Progress {
                 synced: self.synced.load(Ordering::Acquire),
                 written: self.written.load(Ordering::Acquire),
             },
             health,
             fetched: std::mem::take(&mut *self.fetched.lock()),
-        }
+        })
     }
 }

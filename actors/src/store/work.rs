@@ -4,14 +4,9 @@ use broker::durable::{Batch, Durability, Fetch, Fetched, Found, Health, Place, P
 use storage::{Room, ScanLimit, Stamp, Store, StoreError, StoreTime};
 
 use super::translate::{carry_out, open_of, place, window_of};
-use super::{Errand, REOPEN, StoreActor, UNSYNCED_MAX, UNWRITTEN_MAX};
+use super::{Errand, REOPEN, SLICE, StoreActor, UNSYNCED_MAX, UNWRITTEN_MAX};
 use crate::clock;
 
-/// Entries that are counted, or records of ended sessions that are removed, between two commits.
-const SLICE: ScanLimit = ScanLimit {
-    entries_max: 512,
-    bytes_max: 256 << 10,
-};
 /// Commits after which a busy store looks after its journal all the same.
 const UPKEEP_EVERY: u32 = 16;
 /// Bytes of one window of a queue.

@@ -7,11 +7,9 @@ use mqtt_codec::TopicFilter;
 use super::{Batch, Change, Durability, Fetch, Gate, Health, MessageId, Place, Progress, SessionId, Wanted};
 use crate::key::SessionKey;
 use crate::limits::Limits;
-use crate::message::Message;
 use crate::router;
+use crate::state::SYSTEM_PREFIX;
 
-/// Topics of the broker's own, which are made anew.
-const SYSTEM_PREFIX: &str = "$SYS/";
 /// Low bits of a number that tell lines apart.
 const LINE_BITS: u32 = 12;
 
@@ -60,6 +58,7 @@ impl Keeper {
 
     /// What the messages of a topic survive.
     pub(crate) fn durability_of(&self, topic: &str) -> Durability {
+        // What the broker says of itself it says anew.
         if self.sessions == Durability::Memory || topic.starts_with(SYSTEM_PREFIX) {
             return Durability::Memory;
         }
@@ -195,12 +194,5 @@ impl Keeper {
                 opened.push(slot);
             }
         }
-    }
-}
-
-impl Message {
-    /// The number of its body in the store, if several queues share it.
-    pub(crate) fn body(&self, shared: bool) -> Option<MessageId> {
-        shared.then_some(MessageId(self.id))
     }
 }

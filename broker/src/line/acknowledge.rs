@@ -58,10 +58,7 @@ impl Line {
             let Unreleased { exchange, kept, .. } = session.unreleased.remove(place);
             if let Some(session_id) = session.id.filter(|_| kept) {
                 // The client uses the id for another message once it has the PUBCOMP.
-                let durability = turn.keeper.sessions();
-                turn.keeper.keep(Change::Forgotten(session_id, id), durability);
-                let gate = turn.keeper.gate(durability);
-                session.wait_for(gate, turn);
+                session.keep_step(Change::Forgotten(session_id, id), turn);
             }
             turn.end(exchange.finish());
         }

@@ -278,8 +278,8 @@ impl Line {
         link.trail.received(PacketKind::Connect);
         link.packets_in = 1;
         link.resumed = resumed.is_some();
-        link.asleep = session.asleep;
-        link.paused = session.asleep;
+        link.asleep = session.queue.is_asleep();
+        link.paused = link.asleep;
         link.write(slot, &Packet::Connack(Box::new(connack)), turn);
         session.pump(turn);
         key
@@ -287,13 +287,11 @@ impl Line {
 
     fn take_over(&mut self, slot: u32, ends: bool) {
         let Some(session) = self.session_at(slot) else { return };
-        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else {
-            return;
-        };
+        let Some(connection) = session.connection() else { return };
         if ends {
             session.expiry_secs = 0;
         }
-        self.close(ConnectionKey { slot, epoch }, Cause::TakenOver);
+        self.close(connection, Cause::TakenOver);
     }
 
     fn new_link(&self, connect: &Connect, peer: Peer, epoch: u32) -> Link {

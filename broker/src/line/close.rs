@@ -48,12 +48,8 @@ impl Line {
     pub fn drain_connections(&mut self, now: Millis) {
         self.turn.now = now;
         for slot in 0..self.slots.len() {
-            let Some(session) = self.slots.get_mut(slot).and_then(|slot| slot.session.as_deref_mut()) else {
-                continue;
-            };
-            let slot = session.key.slot();
-            if let Some(epoch) = session.link.as_ref().map(|link| link.epoch) {
-                let connection = ConnectionKey { slot, epoch };
+            let session = self.slots.get(slot).and_then(|slot| slot.session.as_deref());
+            if let Some(connection) = session.and_then(Session::connection) {
                 self.close_with(connection, DisconnectReason::ServerShuttingDown, Cause::ServerStopping);
             }
         }
@@ -79,11 +75,9 @@ impl Line {
 
     /// Ends a client whose queue overflowed while it was connected.
     pub(super) fn close_slow(&mut self, slot: u32) {
-        let Some(session) = self.session_at(slot) else { return };
-        let Some(epoch) = session.link.as_ref().map(|link| link.epoch) else {
-            return;
-        };
-        self.close(ConnectionKey { slot, epoch }, Cause::QueueFull);
+        if let Some(connection) = self.session_at(slot).and_then(|session| session.connection()) {
+            self.close(connection, Cause::QueueFull);
+        }
     }
 
     pub(super) fn close_as(&mut self, connection: ConnectionKey, cause: Cause, reason: DisconnectReason, speak: bool) {
@@ -168,7 +162,6 @@ impl Line {
         let sent = session.inflight.shared();
         let waiting = session.queue.take_shared();
         let mut gone = Vec::new();
-        let mut moved = Vec::new();
         for (id, delivery) in sent {
             if self.share_again(&delivery, Among::Connected, Vec::new()) {
                 gone.push(id);
@@ -185,17 +178,11 @@ impl Line {
             return;
         };
         for id in gone {
-            if let Some(over) = session.inflight.abandon(id) {
-                self.turn.counters.inflight -= 1;
-                self.turn.end(over.exchange.cancel());
-                moved.extend(over.holding);
-            }
+            session.abandon(id, &mut self.turn);
         }
-        moved.extend(given.iter().filter_map(Delivery::holding));
-        if let Some(id) = session.id {
-            let over = moved.into_iter().map(|holding| Change::Done(id, holding));
-            over.for_each(|change| self.turn.keeper.note(change));
-        }
+        given
+            .iter()
+            .for_each(|delivery| session.forget(delivery, &mut self.turn));
         self.turn.counters.queued = self.turn.counters.queued.saturating_sub(given.len() as u64);
         session.queue.put_back(kept);
         let limits = &self.turn.limits;

@@ -33,7 +33,7 @@ impl Line {
         image.will = None;
         keeper.note(Change::Session(Box::new(image)));
         let max = self.turn.limits.queue_memory_messages;
-        let what = if session.asleep {
+        let what = if session.queue.is_asleep() {
             Wanted::Conversations(max)
         } else {
             Wanted::Window(after, max)

@@ -2,8 +2,8 @@
 
 use mqtt_codec::{DisconnectReason, TopicFilter};
 
+use super::Line;
 use super::will::Testator;
-use super::{ConnectionKey, Line};
 use crate::durable::{Batch, Change, Fetched, Found, Health, Progress, SessionImage, WillImage};
 use crate::effect::{Cause, Effect};
 use crate::exchange::Refusal;
@@ -11,7 +11,7 @@ use crate::key::SessionKey;
 use crate::message::Millis;
 use crate::router::SubscriptionOptions;
 use crate::routing::{RouteChange, RouteRequest};
-use crate::session::{NEVER_SECS, Queue};
+use crate::session::{NEVER_SECS, Queue, Session};
 use crate::timers::Timer;
 
 impl Line {
@@ -71,11 +71,7 @@ impl Line {
         };
         let unreadable = matches!(fetched.found, Found::Unreadable);
         session.take_found(fetched.found, &mut self.turn);
-        if unreadable && let Some(link) = &session.link {
-            let connection = ConnectionKey {
-                slot: session.key.slot(),
-                epoch: link.epoch,
-            };
+        if unreadable && let Some(connection) = session.connection() {
             let cause = Cause::Refused(Refusal::ServerUnavailable);
             self.close_with(connection, DisconnectReason::UnspecifiedError, cause);
         }
@@ -95,15 +91,12 @@ impl Line {
             return;
         }
         for slot in 0..self.slots.len() {
-            let Some(session) = self.slots.get(slot).and_then(|slot| slot.session.as_deref()) else {
-                continue;
+            let session = self.slots.get(slot).and_then(|slot| slot.session.as_deref());
+            let waits = |session: &&Session| {
+                let is_gated = session.link.as_ref().is_some_and(|link| link.out.is_gated());
+                session.id.is_some() || is_gated
             };
-            let Some(link) = &session.link else { continue };
-            if session.id.is_some() || link.out.is_gated() {
-                let connection = ConnectionKey {
-                    slot: session.key.slot(),
-                    epoch: link.epoch,
-                };
+            if let Some(connection) = session.filter(waits).and_then(Session::connection) {
                 let cause = Cause::Refused(Refusal::ServerUnavailable);
                 self.close_with(connection, DisconnectReason::ServerBusy, cause);
             }
@@ -138,7 +131,6 @@ impl Line {
         session.expiry_secs = image.expiry_secs.min(expiry_max);
         session.left_at = image.left_at.unwrap_or(now).min(now);
         session.will = image.will;
-        session.asleep = true;
         session.queue = Queue::kept();
         turn.presence.set_kept(session.key, Some(image.id));
         if session.expiry_secs != NEVER_SECS {

@@ -20,9 +20,7 @@ use crate::limits::QueueFull;
 use crate::message::Message;
 use crate::router::{NoLocal, Receiver, ShareKey};
 use crate::session::{Parcel, Unreleased};
-
-/// Topics that only the broker itself publishes to.
-const SYSTEM_PREFIX: &str = "$SYS/";
+use crate::state::SYSTEM_PREFIX;
 
 impl Line {
     pub(super) fn publish(&mut self, connection: ConnectionKey, mut publish: Publish) -> Flow {
@@ -174,7 +172,7 @@ impl Line {
             }
         }
         parcel.durability = routes.durability;
-        if routes.durability != Durability::Memory && parcel.qos != QoS::AtMostOnce && routes.are_several() {
+        if routes.durability != Durability::Memory && parcel.qos != QoS::AtMostOnce && routes.are_several {
             parcel.shared = true;
             parcel.id = self.turn.keeper.message_id().0;
         }
@@ -206,6 +204,7 @@ impl Line {
                     receivers: Arc::clone(receivers),
                     via: None,
                     refused: Vec::new(),
+                    durability: parcel.durability,
                     shared: parcel.shared,
                     transfer,
                 });

@@ -18,6 +18,8 @@ pub(super) struct Routes {
     pub(super) topic: TopicName,
     /// What its messages survive in the queues of sessions that the store keeps.
     pub(super) durability: Durability,
+    /// Whether more than one queue may take a message.
+    pub(super) are_several: bool,
     /// Those whose home is this line.
     pub(super) local: Vec<Receiver>,
     /// The others, by line.
@@ -32,14 +34,9 @@ impl Routes {
         !(self.local.is_empty() && self.remote.is_empty() && self.groups.is_empty())
     }
 
-    /// Whether more than one queue may take a message.
-    pub(super) fn are_several(&self) -> bool {
-        let remote = self.remote.iter().map(|(_, receivers)| receivers.len());
-        self.local.len() + self.groups.len() + remote.sum::<usize>() > 1
-    }
-
     fn new(version: u64, topic: TopicName, durability: Durability, matches: &mut Matches, here: u16) -> Self {
         let groups = std::mem::take(&mut matches.groups);
+        let are_several = matches.receivers.len() + groups.len() > 1;
         let (local, mut far): (Vec<_>, Vec<_>) = matches
             .receivers
             .drain(..)
@@ -53,6 +50,7 @@ impl Routes {
             version,
             topic,
             durability,
+            are_several,
             local,
             remote,
             groups,

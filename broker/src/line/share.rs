@@ -113,6 +113,7 @@ impl Line {
                     receivers,
                     via: Some(Arc::clone(key)),
                     refused: refused.to_vec(),
+                    durability: parcel.durability,
                     shared: parcel.shared,
                     transfer,
                 });

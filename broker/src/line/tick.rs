@@ -69,7 +69,7 @@ impl Line {
         self.turn.now = now;
         for forward in forwards {
             let mut parcel = Parcel::of(&forward.message);
-            parcel.durability = self.turn.keeper.durability_of(&forward.message.topic);
+            parcel.durability = forward.durability;
             parcel.shared = forward.shared;
             parcel.secured = forward.transfer.is_some();
             self.turn.templates.next_parcel();

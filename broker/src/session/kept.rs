@@ -7,7 +7,7 @@ use mqtt_codec::{PacketId, QoS, TopicFilter};
 use super::inflight::Over;
 use super::{Delivery, Link, Security, Session, Unreleased};
 use crate::counters::Drop;
-use crate::durable::{Change, Durability, Entry, Found, Gate, OpenDelivery, SessionImage, WillImage};
+use crate::durable::{Change, Durability, Entry, Found, Gate, OpenDelivery, SessionId, SessionImage, WillImage};
 use crate::exchange::Kind;
 use crate::router::SubscriptionOptions;
 use crate::turn::Turn;
@@ -102,7 +102,7 @@ impl Session {
             (None, Some(packet_id))
                 if delivery.qos == QoS::ExactlyOnce && security.durability < turn.keeper.sessions() =>
             {
-                self.keep_lifted(delivery, security, packet_id, turn)
+                keep_lifted(id, delivery, security, packet_id, turn)
             }
             (None, _) if security.durability == Durability::Memory => return,
             (None, packet_id) => {
@@ -134,27 +134,6 @@ impl Session {
             let gate = turn.keeper.gate(durability);
             self.wait_for(gate, turn);
         }
-    }
-
-    /// Has the store keep as much of a delivery as the session's class asks for, and its publisher wait as long as the
-    /// message's own class does.
-    fn keep_lifted(
-        &self,
-        delivery: &mut Delivery,
-        security: Security,
-        packet_id: PacketId,
-        turn: &mut Turn,
-    ) -> Durability {
-        let lifted = turn.keeper.sessions();
-        if let Some(id) = self.id {
-            // Told apart that it was sent: what waits in the queue may stand before it.
-            let entry = entry_of(delivery, None, turn);
-            delivery.told = true;
-            let sent = Change::Sent(id, entry.place, packet_id);
-            turn.keeper.keep(Change::Queue(id, entry), security.durability);
-            turn.keeper.keep_aside(sent, lifted);
-        }
-        lifted
     }
 
     /// Lets what is written from here on wait for the store.
@@ -197,12 +176,16 @@ impl Session {
     /// PUBREC has come. The PUBREL waits until the store knows, or the message could be sent once more.
     pub(super) fn keep_released(&mut self, delivery: &Delivery, packet_id: PacketId, turn: &mut Turn) {
         if let (Some(id), Some(holding)) = (self.id, delivery.holding()) {
-            let durability = turn.keeper.sessions();
-            let change = Change::Released(id, holding, packet_id);
-            turn.keeper.keep(change, durability);
-            let gate = turn.keeper.gate(durability);
-            self.wait_for(gate, turn);
+            self.keep_step(Change::Released(id, holding, packet_id), turn);
         }
+    }
+
+    /// Has the store keep a step of a conversation. What answers it waits for it.
+    pub(crate) fn keep_step(&mut self, step: Change, turn: &mut Turn) {
+        let durability = turn.keeper.sessions();
+        turn.keeper.keep(step, durability);
+        let gate = turn.keeper.gate(durability);
+        self.wait_for(gate, turn);
     }
 
     /// Asks the store for what it alone has of this session, as far as it is wanted.
@@ -211,7 +194,7 @@ impl Session {
             return;
         };
         let memory_max = turn.limits.queue_memory_messages;
-        let wanted = match (self.link.is_some(), self.asleep) {
+        let wanted = match (self.link.is_some(), self.queue.is_asleep()) {
             (true, true) => self.queue.wake(memory_max),
             (true, false) => self.queue.wants(memory_max),
             (false, _) => self.queue.count(false),
@@ -234,7 +217,7 @@ impl Session {
     pub(crate) fn take_found(&mut self, found: Found, turn: &mut Turn) {
         let (before, after) = match found {
             Found::Conversations { received, open, window } => {
-                if !self.asleep {
+                if !self.queue.is_asleep() {
                     return;
                 }
                 self.wake(received, open, turn);
@@ -261,14 +244,13 @@ impl Session {
         self.note_room(turn);
         self.plan_purge(turn);
         if let Some(link) = &mut self.link {
-            link.asleep = self.asleep;
+            link.asleep = self.queue.is_asleep();
             link.resume_if_free(self.key.slot(), turn);
             self.pump(turn);
         }
     }
 
     fn wake(&mut self, received: Vec<PacketId>, open: Vec<OpenDelivery>, turn: &mut Turn) {
-        self.asleep = false;
         let unreleased = received.into_iter().map(|packet_id| Unreleased {
             packet_id,
             exchange: turn.start(Kind::Publish),
@@ -279,6 +261,25 @@ impl Session {
         turn.counters.inflight += open.len() as u64;
         self.inflight.restore(open);
     }
+}
+
+/// Has the store keep as much of a delivery as the session's class asks for, and its publisher wait as long as the
+/// message's own class does.
+fn keep_lifted(
+    id: SessionId,
+    delivery: &mut Delivery,
+    security: Security,
+    packet_id: PacketId,
+    turn: &mut Turn,
+) -> Durability {
+    let lifted = turn.keeper.sessions();
+    // Told apart that it was sent: what waits in the queue may stand before it.
+    let entry = entry_of(delivery, None, turn);
+    delivery.told = true;
+    let sent = Change::Sent(id, entry.place, packet_id);
+    turn.keeper.keep(Change::Queue(id, entry), security.durability);
+    turn.keeper.keep_aside(sent, lifted);
+    lifted
 }
 
 /// What the store is to have of a delivery that gets its place with this.

@@ -134,7 +134,7 @@ impl Session {
     pub(crate) fn may_send(&self, turn: &Turn) -> bool {
         self.link.as_ref().is_some_and(|link| {
             self.held_until.is_none()
-                && !self.asleep
+                && !self.queue.is_asleep()
                 && !self.inflight.resends()
                 && self.inflight.has_room(link.window)
                 && link.out.len() < turn.limits.out_bytes_max

@@ -94,7 +94,7 @@ impl Session {
         turn.templates.next_parcel();
         let message = Arc::clone(&delivery.message);
         let mut parcel = Parcel::of(&message);
-        if delivery.place.is_none() {
+        if self.id.is_some() && delivery.place.is_none() {
             parcel.durability = turn.keeper.durability_of(&message.topic);
         }
         if let Offered::Dropped(reason) = self.send(&parcel, delivery, turn) {

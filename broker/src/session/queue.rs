@@ -31,12 +31,9 @@ struct Beyond {
     since: (usize, usize),
     /// Whether entries from before the broker's start have been counted.
     counted: bool,
-    /// The session sleeps: however short the queue is, the store has conversations that are to be read.
+    /// See [`Queue::is_asleep`]: however short the queue is, there is something to be read.
     asleep: bool,
 }
-
-/// Messages and bytes that an account has to add or take away.
-pub(crate) type Change = (usize, usize);
 
 impl Queue {
     /// The queue of a session from the store, none of which is known.
@@ -180,7 +177,7 @@ impl Queue {
     }
 
     /// Takes the store's count of what lies behind `after`. Returns messages known before and after.
-    pub(crate) fn take_count(&mut self, after: Place, (entries, bytes): Change) -> (usize, usize) {
+    pub(crate) fn take_count(&mut self, after: Place, (entries, bytes): (usize, usize)) -> (usize, usize) {
         let before = self.len();
         if let Some(beyond) = &mut self.beyond
             && beyond.asked == Some(Wanted::Count(after))
@@ -220,6 +217,11 @@ impl Queue {
     pub(crate) fn is_being_read(&self) -> bool {
         let asked = self.beyond.as_ref().and_then(|beyond| beyond.asked);
         matches!(asked, Some(Wanted::Window(..) | Wanted::Conversations(_)))
+    }
+
+    /// Whether the session's conversations are in the store alone: nothing is sent until they have been read.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.beyond.as_ref().is_some_and(|beyond| beyond.asleep)
     }
 
     /// Whether the store has part of it.

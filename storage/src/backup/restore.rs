@@ -5,9 +5,9 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use super::{BackupHead, BackupReader, BackupTotals};
-use crate::inspect::open_engine;
 use crate::record::META;
 use crate::shelf::failure;
+use crate::shelf::open_engine;
 use crate::{Batch, DataDirectory, Durability, FileMedium, Shard, ShardOptions, Slice, Store, StoreError};
 
 const READ_BYTES: usize = 256 << 10;
@@ -39,7 +39,7 @@ pub fn restore(file: &Path, directory: &Path, engine: &str) -> Result<(BackupHea
     expect_empty(directory)?;
     let mut directory = DataDirectory::open(directory, engine)?;
     directory.hold_back()?;
-    let options = ShardOptions::new(open_engine(engine, &directory)?);
+    let options = ShardOptions::new(open_engine(engine, &directory.shelf(), None)?);
     let medium = Box::new(FileMedium::new(directory.journal()));
     let (mut shard, _) = Shard::open_on(medium, options, false)?;
     let mut reader = open(file)?;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::histories::histories;
-use crate::inspect::open_engine;
+use crate::shelf::open_engine;
 use crate::{
     Addressee, Archive, Batch, ContentRef, DataDirectory, Durability, EntryRef, FileMedium, Holding, MemoryStore,
     MessageId, MessageRef, Place, ScanLimit, SessionId, SessionRecord, Shard, ShardOptions, Slice, Stamp, Store,
@@ -198,7 +198,7 @@ fn what_was_backed_up_is_restored_on_every_engine() {
     for from in ["fjall", "sled"] {
         let scrap = TempDir::new().unwrap();
         let source = DataDirectory::open(&scrap.path().join("source"), from).unwrap();
-        let mut options = ShardOptions::new(open_engine(from, &source).unwrap());
+        let mut options = ShardOptions::new(open_engine(from, &source.shelf(), None).unwrap());
         options.segment_bytes = 64 << 10;
         options.overlay_bytes_max = 32 << 10;
         let (shard, _) = Shard::open(source, options).unwrap();
@@ -221,7 +221,7 @@ fn what_was_backed_up_is_restored_on_every_engine() {
             let (head, totals) = restore(&file, &target, to).unwrap();
             assert_eq!((head, totals.records), (HEAD, expected.len() as u64));
             let directory = DataDirectory::open(&target, to).unwrap();
-            let options = ShardOptions::new(open_engine(to, &directory).unwrap());
+            let options = ShardOptions::new(open_engine(to, &directory.shelf(), None).unwrap());
             let (restored, _) = Shard::open(directory, options).unwrap();
             assert!(contents(&restored) == expected, "{from} to {to}");
             assert_eq!(restored.stamp(), HEAD.stamp);
@@ -246,7 +246,7 @@ fn an_empty_store_is_restored_with_its_numbers() {
     let target = scrap.path().join("target");
     restore(&file, &target, "fjall").unwrap();
     let directory = DataDirectory::open(&target, "fjall").unwrap();
-    let options = ShardOptions::new(open_engine("fjall", &directory).unwrap());
+    let options = ShardOptions::new(open_engine("fjall", &directory.shelf(), None).unwrap());
     assert_eq!(Shard::open(directory, options).unwrap().0.stamp(), HEAD.stamp);
 }
 

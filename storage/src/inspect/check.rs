@@ -6,12 +6,13 @@ use bytes::Bytes;
 
 use super::entries::Entries;
 use super::links;
+use super::lock;
 use super::spectator::Spectator;
-use super::{engine_of, lock};
 use crate::record::{
     FLIGHT, Fault, Flaw, GRAVE, MESSAGE, QUEUE, RECEIVED, REFERENCE, RETAINED, Record, SESSION, SUBSCRIPTION, TABLES,
     TRANSFER, WILL, session_of, subscription_key, topic_key,
 };
+use crate::shelf::open_engine;
 use crate::{
     FileMedium, Format, MemoryStore, Recovery, Shard, ShardOptions, Stamp, Store, StoreError, Table, Torn, inspect,
 };
@@ -179,7 +180,8 @@ pub fn check(path: &Path) -> Result<CheckReport, StoreError> {
         }),
     };
     let recovery = report.bear(recovery)?;
-    let engine = engine_of(&directory, &report.format);
+    let shelf = directory.find_shelf();
+    let engine = shelf.and_then(|shelf| open_engine(&report.format.engine, &shelf, None));
     let engine = report.bear(engine)?;
     report.is_linked = recovery.is_some() && engine.is_some();
     report.journal = recovery.map(|recovery| JournalReport { recovery });

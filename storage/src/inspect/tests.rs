@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::backup::tests::furnish;
 use crate::record::{FLIGHT, GRAVE, MESSAGE, QUEUE, REFERENCE, RETAINED, SESSION, TRANSFER};
-use crate::{Archive, Batch, Durability, MessageId, Slice, Stamp, Table};
+use crate::{Archive, Batch, Durability, MessageId, Slice, Stamp, Store, Table};
 
 /// A data directory with something of every kind, some of it settled into the engine.
 fn furnished(engine: &str) -> TempDir {
@@ -23,7 +23,7 @@ fn furnished(engine: &str) -> TempDir {
 
 fn open(path: &Path, engine: &str) -> Archive<Shard> {
     let directory = DataDirectory::open(path, engine).unwrap();
-    let mut options = ShardOptions::new(open_engine(engine, &directory).unwrap());
+    let mut options = ShardOptions::new(open_engine(engine, &directory.shelf(), None).unwrap());
     options.segment_bytes = 64 << 10;
     options.overlay_bytes_max = 32 << 10;
     let (mut shard, _) = Shard::open(directory, options).unwrap();
