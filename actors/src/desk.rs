@@ -89,6 +89,8 @@ pub(crate) struct Desk {
     unsent: RefCell<Vec<VecDeque<Deliver>>>,
     dirty: RefCell<Vec<u32>>,
     flush_due: Cell<bool>,
+    /// A turn is being ended, and will see by itself that another is due.
+    is_flushing: Cell<bool>,
     flusher: RefCell<Option<Waker>>,
     congested: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
@@ -133,6 +135,7 @@ impl Desk {
             requests: RefCell::new(Vec::new()),
             dirty: RefCell::new(Vec::new()),
             flush_due: Cell::new(false),
+            is_flushing: Cell::new(false),
             flusher: RefCell::new(None),
             congested: Cell::new(false),
             waiting: RefCell::new(Vec::new()),
@@ -230,6 +233,7 @@ impl Desk {
     /// Ends the turn soon: after the connections that are ready to be read at this moment.
     fn schedule_flush(&self) {
         if !self.flush_due.replace(true)
+            && !self.is_flushing.get()
             && let Some(flusher) = self.flusher.borrow().as_ref()
         {
             flusher.wake_by_ref();
@@ -250,12 +254,15 @@ impl Desk {
                 Poll::Pending
             })
             .await;
+            self.is_flushing.set(true);
             self.flush();
+            self.is_flushing.set(false);
             if self.congested.get() {
                 tokio::time::sleep(RELIEF).await;
                 self.flush_due.set(true);
             } else if self.flush_due.get() {
-                // More came up while writing: the connections that have become ready go first.
+                // More came up while writing: the connections that have become ready go first. That holds only if
+                // nothing has woken this task, or it would run again before the runtime looks for them.
                 tokio::task::yield_now().await;
             }
         }

@@ -3,6 +3,7 @@
 //! A line is driven from outside, packet by packet, and never blocks. What it wants done leaves as [`Effect`]s, as bytes
 //! in outboxes and as [`Forward`]s for other lines. Every public verb takes the time as an argument.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -165,7 +166,7 @@ impl Line {
                 presence,
                 tables,
                 dirty: Vec::new(),
-                feeding: Vec::new(),
+                feeding: VecDeque::new(),
                 overflowed: Vec::new(),
                 effects: Vec::new(),
                 buffers: Vec::new(),
@@ -241,13 +242,14 @@ impl Line {
         };
         if let Some(link) = &mut session.link {
             link.is_greeted |= written > 0;
+            link.spurt = 0;
             if let Some(buffer) = link.out.release() {
                 self.turn.give_back(buffer);
             }
             link.resume_if_free(slot, &mut self.turn);
         }
         if session.has_more() {
-            session.pump(&mut self.turn);
+            session.ask_for_turn(&mut self.turn);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a session may touch of its line while a packet is handled.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,8 +29,8 @@ pub(crate) struct Turn {
     pub(crate) tables: Box<dyn Tables>,
     /// Slots whose connections have bytes to write.
     pub(crate) dirty: Vec<u32>,
-    /// Slots whose feeds have more to look at.
-    pub(crate) feeding: Vec<u32>,
+    /// Slots whose sessions have more to send, in the order of their turns.
+    pub(crate) feeding: VecDeque<u32>,
     /// Slots whose queues overflowed while connected.
     pub(crate) overflowed: Vec<u32>,
     pub(crate) effects: Vec<Effect>,

@@ -29,6 +29,7 @@ mod spec {
     mod subscribe;
     mod takeover;
     mod topics;
+    mod turns;
     mod unsubscribe;
     mod will;
     mod will_delay;

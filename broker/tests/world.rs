@@ -100,6 +100,8 @@ pub struct World {
     pub hold_routes: bool,
     waiting_routes: Vec<(usize, RouteRequest)>,
     fresh: u128,
+    /// Most packets that a line wrote in one go while it worked or read.
+    pub longest_spurt: u64,
 }
 
 impl World {
@@ -130,6 +132,7 @@ impl World {
             hold_routes: false,
             waiting_routes: Vec::new(),
             fresh: 0,
+            longest_spurt: 0,
         }
     }
 
@@ -220,6 +223,18 @@ impl World {
     }
 
     fn read(&mut self, client: Client) {
+        let line = self.connections[client.0].line;
+        let before = self.lines[line].counters().packets_out;
+        self.read_packets(client);
+        self.note_spurt(line, before);
+    }
+
+    fn note_spurt(&mut self, line: usize, before: u64) {
+        let packets = self.lines[line].counters().packets_out - before;
+        self.longest_spurt = self.longest_spurt.max(packets);
+    }
+
+    fn read_packets(&mut self, client: Client) {
         let connection = &mut self.connections[client.0];
         let Some(key) = connection.key.filter(|_| !connection.held) else {
             return;
@@ -378,7 +393,9 @@ impl World {
                 }
                 busy |= self.forward_from(line);
                 if self.lines[line].has_work() {
+                    let before = self.lines[line].counters().packets_out;
                     self.lines[line].work(self.now);
+                    self.note_spurt(line, before);
                     busy = true;
                 }
             }

@@ -306,6 +306,8 @@ impl Line {
             peer,
             out: Outbox::default(),
             dirty: false,
+            awaits_turn: false,
+            spurt: 0,
             window: if wide {
                 client_window.min(limits.inflight_max)
             } else {

@@ -15,6 +15,9 @@ use crate::router::{Receiver, ShareKey};
 use crate::session::{Delivery, Offered, Parcel};
 use crate::timers::Timer;
 
+/// Messages after which [`Line::work`] leaves the rest for its next call.
+const WORK_MAX: u16 = 64;
+
 impl Line {
     /// When [`Line::tick`] has something to do next.
     #[must_use]
@@ -48,17 +51,25 @@ impl Line {
         !self.turn.feeding.is_empty()
     }
 
-    /// Goes on with long queues and with the retained messages of new subscriptions, a bounded number at a time.
+    /// Goes on with long queues and with the retained messages of new subscriptions: with a bounded number of messages,
+    /// session by session.
     pub fn work(&mut self, now: Millis) {
         self.turn.now = now;
-        let feeding = std::mem::take(&mut self.turn.feeding);
-        for slot in feeding {
+        let mut sent = 0;
+        // Those that ask again come after the others.
+        for _ in 0..self.turn.feeding.len() {
+            let Some(slot) = self.turn.feeding.pop_front() else {
+                break;
+            };
             if let Some(session) = self
                 .slots
                 .get_mut(slot as usize)
                 .and_then(|slot| slot.session.as_deref_mut())
             {
-                session.pump(&mut self.turn);
+                sent += session.take_turn(&mut self.turn);
+            }
+            if sent >= WORK_MAX {
+                break;
             }
         }
         self.settle();

@@ -18,6 +18,10 @@ pub(crate) struct Link {
     pub(crate) out: Outbox,
     /// Whether the line's list of connections to be written has this one.
     pub(crate) dirty: bool,
+    /// Whether the line's list of sessions with more to send has this one.
+    pub(crate) awaits_turn: bool,
+    /// Messages sent from what waited since it had its turn or was written.
+    pub(crate) spurt: u16,
     /// The client's Receive Maximum.
     pub(crate) window: u16,
     /// The client's Maximum Packet Size, in bytes.

@@ -11,24 +11,58 @@ use crate::counters::Drop;
 use crate::exchange::{DeliverEvent, Kind};
 use crate::turn::Turn;
 
-/// Messages that one call sends at most, so that a long queue does not keep a line from its other clients.
-const SENT_MAX: usize = 256;
+/// Messages that a session sends from what waits before other sessions have their turn: a long queue does not keep a
+/// line from its other clients.
+const SPURT_MAX: u16 = 64;
 
 impl Session {
     /// Sends resends first, in their old order, then what is queued and what new subscriptions ask for by turns.
+    ///
+    /// What goes beyond a spurt waits for the session's turn, which [`Session::take_turn`] gives it.
     pub(crate) fn pump(&mut self, turn: &mut Turn) {
         self.resend(turn);
-        for _ in 0..SENT_MAX {
+        while self.link.as_ref().is_some_and(|link| link.spurt < SPURT_MAX) {
             let queued = self.send_queued(turn);
             let fed = !self.feeds.is_empty() && self.send_fed(turn);
             if !queued && !fed {
                 break;
             }
+            if let Some(link) = &mut self.link {
+                link.spurt += u16::from(queued) + u16::from(fed);
+            }
         }
         self.look_beyond(turn);
         self.note_room(turn);
         if (!self.queue.is_drained() && self.may_send(turn)) || (!self.feeds.is_empty() && self.may_feed(turn)) {
-            turn.feeding.push(self.key.slot());
+            self.ask_for_turn(turn);
+        }
+    }
+
+    /// Has the line call [`Session::take_turn`] after what is ready now.
+    pub(crate) fn ask_for_turn(&mut self, turn: &mut Turn) {
+        if let Some(link) = &mut self.link
+            && !link.awaits_turn
+        {
+            link.awaits_turn = true;
+            turn.feeding.push_back(self.key.slot());
+        }
+    }
+
+    /// Goes on with what waits. Returns how many messages that took.
+    pub(crate) fn take_turn(&mut self, turn: &mut Turn) -> u16 {
+        let Some(link) = &mut self.link else { return 0 };
+        link.awaits_turn = false;
+        link.spurt = 0;
+        self.pump(turn);
+        self.link.as_ref().map_or(0, |link| link.spurt)
+    }
+
+    /// Sends what an acknowledgement made room for, unless this client has had its share.
+    fn go_on(&mut self, turn: &mut Turn) {
+        if self.link.as_ref().is_some_and(|link| link.spurt < SPURT_MAX) {
+            self.pump(turn);
+        } else {
+            self.ask_for_turn(turn);
         }
     }
 
@@ -182,7 +216,7 @@ impl Session {
             self.keep_released(delivery, id, turn);
         }
         if matches!(done, Acknowledged::Done) && self.has_more() {
-            self.pump(turn);
+            self.go_on(turn);
         }
         done
     }
