@@ -158,8 +158,9 @@ section! {
         commit_bytes_max: usize = 8_388_608, Range(64 * KIB..=GIB), "bytes";
         /// Size of one file of the journal.
         journal_segment_bytes: u64 = 8_388_608, Range(MIB..=GIB), "bytes";
-        /// Journal, also held in memory, that is kept before it is settled into the engine; two segments at least.
-        journal_bytes_max: u64 = 33_554_432, Range(2 * MIB..=64 * GIB), "bytes";
+        /// Journal, what counts of it also held in memory, that is kept before it is settled into the engine; two segments
+        /// at least.
+        journal_bytes_max: u64 = 134_217_728, Range(2 * MIB..=64 * GIB), "bytes";
         /// Memory that the engine may use to keep what it has read.
         cache_bytes: u64 = 16_777_216, Range(MIB..=64 * GIB), "bytes";
         /// Free space on the medium below which messages that would have to be stored are refused.

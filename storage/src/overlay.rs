@@ -96,6 +96,11 @@ impl Overlay {
         entries * ENTRY_COST + self.key_bytes + self.blocks.bytes()
     }
 
+    /// Bytes of the blocks that entries point into.
+    pub(crate) fn value_bytes(&self) -> usize {
+        self.blocks.bytes()
+    }
+
     /// Entries.
     pub(crate) fn len(&self) -> usize {
         self.base.len() + self.top().map_or(0, Map::len)

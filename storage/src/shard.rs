@@ -46,7 +46,8 @@ pub struct ShardOptions {
     pub shard: u32,
     /// Size of a segment of the journal; a batch that is larger gets one of its size.
     pub segment_bytes: u64,
-    /// Size of the journal, the spare segment included, from which on its oldest segment is settled.
+    /// Size of the journal, the spare segment included, from which on its oldest segment is settled; a quarter of it if
+    /// seven eighths of what the journal has are gone.
     pub journal_bytes_max: u64,
     /// Memory for the changes that the engine does not have yet.
     pub overlay_bytes_max: usize,
@@ -57,15 +58,15 @@ pub struct ShardOptions {
 }
 
 impl ShardOptions {
-    /// The usual sizes: segments of 8 MiB, 32 MiB of journal and of memory, 16 MiB left free.
+    /// The usual sizes: segments of 8 MiB, 128 MiB of journal and of memory, 16 MiB left free.
     #[must_use]
     pub fn new(engine: Box<dyn Store>) -> Self {
         Self {
             engine,
             shard: 0,
             segment_bytes: 8 << 20,
-            journal_bytes_max: 32 << 20,
-            overlay_bytes_max: 32 << 20,
+            journal_bytes_max: 128 << 20,
+            overlay_bytes_max: 128 << 20,
             free_bytes_min: 16 << 20,
             slice: Slice::default(),
         }

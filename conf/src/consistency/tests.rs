@@ -75,8 +75,8 @@ fn the_journal_holds_two_segments_at_least() {
          (flag --set); two segments have to fit into the journal"
     );
     assert_eq!(
-        load(&["storage.journal_segment_bytes=33554432"]).unwrap_err(),
-        "flag --set: `storage.journal_segment_bytes` cannot be 33554432 while `storage.journal_bytes_max` is 33554432 \
+        load(&["storage.journal_segment_bytes=134217728"]).unwrap_err(),
+        "flag --set: `storage.journal_segment_bytes` cannot be 134217728 while `storage.journal_bytes_max` is 134217728 \
          (default); two segments have to fit into the journal"
     );
 }

@@ -126,7 +126,7 @@ impl<S: Store> Archive<S> {
                 (None, None) => window.push(queued),
             }
         }
-        let more = walk.peek(&self.store)?.is_some();
+        let more = walk.has_more(&self.store)?;
         for (place, record) in records {
             let key = place_key(session, place);
             flights.push(match self.store.get(QUEUE, &key)? {
@@ -162,7 +162,7 @@ impl<S: Store> Archive<S> {
                 window.push(queued);
             }
         }
-        let more = walk.peek(&self.store)?.is_some();
+        let more = walk.has_more(&self.store)?;
         Ok(window.with_more(more))
     }
 

@@ -59,6 +59,20 @@ impl Walk {
         Ok(self.slice.next())
     }
 
+    /// Whether there is a next entry. Reads no more than it, since it is not to be taken out.
+    pub(super) fn has_more(&self, store: &impl Store) -> Result<bool, StoreError> {
+        if self.ahead.is_some() || self.slice.len() > 0 || self.ended {
+            return Ok(self.ahead.is_some() || self.slice.len() > 0);
+        }
+        let one = ScanLimit {
+            entries_max: 1,
+            bytes_max: 1,
+        };
+        Ok(!store
+            .scan(self.table, &self.prefix, self.after.as_deref(), one)?
+            .is_empty())
+    }
+
     /// The next entry, left where it is.
     pub(super) fn peek(&mut self, store: &impl Store) -> Result<Option<&(Bytes, Bytes)>, StoreError> {
         if self.ahead.is_none() {

@@ -138,7 +138,10 @@ impl Shard {
     fn due(&mut self) -> Result<Option<u64>, StoreError> {
         let is_heavy = self.overlay.bytes() / 3 > self.limits.overlay_bytes_max / 4;
         let is_long = self.journal.bytes() > self.limits.journal_bytes_max;
-        if !self.overlay.is_whole() || !(is_heavy || is_long || self.journal.room() == Room::Low) {
+        // Mostly of things that are gone: little has to move for its space.
+        let is_slack = self.journal.bytes() > self.limits.journal_bytes_max / 4
+            && self.overlay.value_bytes() as u64 <= self.journal.bytes() / 8;
+        if !self.overlay.is_whole() || !(is_heavy || is_long || is_slack || self.journal.room() == Room::Low) {
             return Ok(None);
         }
         if self.journal.oldest_closed().is_none() && is_heavy && self.journal.is_current_used() {

@@ -13,4 +13,5 @@ mod directory;
 mod faults;
 mod fixture;
 mod freeze;
+mod slack;
 mod world;

@@ -10,6 +10,11 @@ use crate::load::failure::Failure;
 use crate::load::outcome::{Counts, Ending, Measured, Outcome, Summary};
 use crate::load::plan::{Pace, Qos};
 
+/// A broker rests that uses less than a fiftieth of a core for as long.
+const REST: Duration = Duration::from_millis(100);
+/// Longest wait for it.
+const REST_MAX: Duration = Duration::from_secs(5);
+
 /// A measured part of a run.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::load) struct Part {
@@ -57,6 +62,25 @@ impl Crew<'_> {
             self.timeline.end_span(span, upto.tick);
         }
         Ok(Part { from, upto, span })
+    }
+
+    /// Counts what the broker still does for a part that is over, until it rests: a store may be behind what was
+    /// delivered. Gives up after [`REST_MAX`]. Returns the nanoseconds that it took, which are not the part's.
+    pub(in crate::load) fn await_rest(&mut self, part: &mut Part) -> u64 {
+        let began_ns = self.board.clock.nanos();
+        while let Some(before) = part.upto.broker.as_ref().map(|broker| broker.cpu_ns) {
+            std::thread::sleep(REST);
+            part.upto.broker = self.snapshot().broker;
+            let used_ns = part
+                .upto
+                .broker
+                .map_or(0, |broker| broker.cpu_ns.saturating_sub(before));
+            let waited = Duration::from_nanos(self.board.clock.nanos() - began_ns);
+            if Duration::from_nanos(used_ns) < REST / 50 || waited > REST_MAX {
+                break;
+            }
+        }
+        self.board.clock.nanos() - began_ns
     }
 
     /// Ends the latencies of a part.
