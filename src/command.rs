@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod connection;
 mod generate;
+mod passwd;
 mod property;
 mod publish;
 mod restore;
@@ -53,6 +54,7 @@ enum Verb {
     Store(store::Options),
     Backup(backup::Options),
     Restore(restore::Options),
+    Passwd(passwd::Options),
     Completions(generate::CompletionsOptions),
     Man(generate::ManOptions),
     #[command(hide = true)]
@@ -105,6 +107,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Some(Verb::Sub(options)) => (subscribe::NAME, subscribe::run(*options)),
         Some(Verb::Backup(options)) => ("strowger backup", backup::run(&options)),
         Some(Verb::Restore(options)) => ("strowger restore", restore::run(&options)),
+        Some(Verb::Passwd(options)) => ("strowger passwd", passwd::run(&options)),
         Some(Verb::Completions(options)) => ("strowger completions", generate::completions(&options)),
         Some(Verb::Man(options)) => ("strowger man", generate::man(&options)),
         Some(Verb::Generate(options)) => ("strowger generate", generate::run(&options)),

@@ -4,12 +4,13 @@ use crate::File;
 use crate::manifest::{Purpose, dependencies, takes_the_lints};
 
 /// A room, and the rooms that it may use. The root package (`src`) knows all others.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
+    ("auth", &[]),
     ("codec", &[]),
     ("broker", &["mqtt-codec"]),
     ("storage", &["mqtt-codec"]),
     ("client", &["mqtt-codec"]),
-    ("actors", &["broker", "storage", "mqtt-codec"]),
+    ("actors", &["auth", "broker", "storage", "mqtt-codec"]),
     ("admin", &["actors"]),
     ("gateway", &["actors", "strowger-client", "mqtt-codec"]),
     ("conf", &[]),
@@ -17,9 +18,10 @@ const ROOMS: [(&str, &[&str]); 9] = [
 ];
 
 /// Packages of this workspace, as manifests name them.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "actors",
     "admin",
+    "auth",
     "broker",
     "strowger-client",
     "conf",

@@ -1,0 +1,139 @@
+//! Asks the authenticators in their order, in a bounded time.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::bans::Bans;
+use crate::limits::Limits;
+use crate::password::{HashPool, PasswordFile};
+use crate::{Answer, Authenticator, Credentials, OpenError, Refusal, Settings, Verdict};
+
+/// The authenticators of a broker. One serves all threads.
+#[derive(Debug)]
+pub struct Chain {
+    /// Swapped whole: whoever is being asked goes on with what it began with.
+    current: ArcSwap<Links>,
+    pool: HashPool,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Links {
+    settings: Settings,
+    bans: Bans,
+    /// Outlives a reload that does not change its settings.
+    limits: Arc<Limits>,
+    links: Vec<Link>,
+}
+
+/// An authenticator with what it read.
+#[derive(Debug)]
+enum Link {
+    PasswordFile(PasswordFile),
+}
+
+impl Chain {
+    /// Reads everything that the settings name.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing, unreadable, empty, broken or cut off, and a setting that makes no sense.
+    pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Ok(Self {
+            current: ArcSwap::from_pointee(Links::open(settings, None).await?),
+            pool: HashPool::new(settings.hashing),
+            reloading: Mutex::new(()),
+        })
+    }
+
+    /// Says who a client is, within [`Settings::timeout`].
+    pub async fn authenticate(&self, who: &Credentials) -> Answer {
+        let links = self.current.load_full();
+        if links.bans.hold(who) {
+            return Answer::Refused(Refusal::Banned);
+        }
+        if !links.limits.allows(who) {
+            return Answer::Refused(Refusal::TooManyFailures);
+        }
+        let Ok(answer) = timeout(links.settings.timeout, Box::pin(self.ask(&links, who))).await else {
+            tracing::warn!(client = %who.client_id, timeout = ?links.settings.timeout, "authentication took too long");
+            return Answer::Refused(Refusal::Unavailable);
+        };
+        match answer {
+            Answer::Refused(Refusal::BadCredentials) => links.limits.count_failure(who),
+            Answer::Known(ref identity)
+                if identity
+                    .username
+                    .as_ref()
+                    .is_some_and(|name| links.bans.hold_user(name)) =>
+            {
+                return Answer::Refused(Refusal::Banned);
+            }
+            Answer::Known(_) | Answer::Refused(_) => {}
+        }
+        answer
+    }
+
+    async fn ask(&self, links: &Links, who: &Credentials) -> Answer {
+        for link in &links.links {
+            let verdict = match link {
+                Link::PasswordFile(file) => file.ask(who, &self.pool, &links.limits).await,
+            };
+            match verdict {
+                Verdict::Known(identity) => return Answer::Known(identity),
+                Verdict::Refused(refusal) => return Answer::Refused(refusal),
+                Verdict::NotMine => {}
+            }
+        }
+        Answer::Refused(Refusal::BadCredentials)
+    }
+
+    /// Reads everything again, by the settings that it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::open`]; then everything stays as it was.
+    pub async fn reload(&self) -> Result<(), OpenError> {
+        let settings = self.current.load().settings.clone();
+        self.reload_with(&settings).await
+    }
+
+    /// Reads everything by other settings. The bounds of hashing stay those of the start.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::open`]; then everything stays as it was.
+    pub async fn reload_with(&self, settings: &Settings) -> Result<(), OpenError> {
+        let _turn = self.reloading.lock().await;
+        let before = Arc::clone(&self.current.load().limits);
+        let links = Links::open(settings, Some(before)).await?;
+        self.current.store(Arc::new(links));
+        Ok(())
+    }
+}
+
+impl Links {
+    async fn open(settings: &Settings, before: Option<Arc<Limits>>) -> Result<Self, OpenError> {
+        let mut links = Vec::with_capacity(settings.authenticators.len());
+        for authenticator in &settings.authenticators {
+            links.push(match authenticator {
+                Authenticator::PasswordFile(settings) => Link::PasswordFile(PasswordFile::open(settings).await?),
+            });
+        }
+        Ok(Self {
+            settings: settings.clone(),
+            bans: Bans::open(&settings.bans).await?,
+            limits: before
+                .filter(|limits| limits.settings() == settings.limits)
+                .unwrap_or_else(|| Arc::new(Limits::new(settings.limits))),
+            links,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Chain;
+use crate::bans::{self, Ban, Banned};
+use crate::limits::{self, Rate};
+use crate::{Answer, Authenticator, Credentials, Refusal, Settings, password};
+
+/// "pass word", by mosquitto_passwd.
+const HASH: &str =
+    "$7$101$6Gv3GASiH9IMTkl/$wUXOBQS5dIz8pFI1o9q8ZzoXhI57BRUL1mCkb1UsmjYei9G/LpZN7xpE6228mImqMH+DCqt8AEZZXeaLeLlHFw==";
+
+fn clerk(password: &'static str) -> Credentials {
+    Credentials {
+        client_id: "desk-1".to_owned(),
+        username: Some("clerk".to_owned()),
+        password: Some(Bytes::from_static(password.as_bytes())),
+        address: Some([192, 0, 2, 7].into()),
+        listener: "tcp".to_owned(),
+        certificate: None,
+    }
+}
+
+fn settings(file: &Path) -> Settings {
+    Settings {
+        authenticators: vec![Authenticator::PasswordFile(password::Settings::new(file))],
+        ..Settings::default()
+    }
+}
+
+/// Every state in which a password file can be found, apart from good ones.
+fn spoil(file: &Path, how: &str) {
+    let _ = fs::remove_file(file);
+    let _ = fs::remove_dir(file);
+    match how {
+        "missing" => {}
+        "a directory" => fs::create_dir(file).unwrap(),
+        "empty" => fs::write(file, "").unwrap(),
+        "broken" => fs::write(file, format!("clerk:{HASH}\nsensor:plain\n")).unwrap(),
+        "half written" => fs::write(file, format!("clerk:{HASH}\nsensor:{}", &HASH[..40])).unwrap(),
+        "zeros" => fs::write(file, [0; 512]).unwrap(),
+        "not text" => fs::write(file, b"clerk:\xff\xfe\n").unwrap(),
+        _ => panic!("{how}?"),
+    }
+}
+
+const SPOILED: [&str; 7] = [
+    "missing",
+    "a directory",
+    "empty",
+    "broken",
+    "half written",
+    "zeros",
+    "not text",
+];
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("passwords");
+    (directory, file)
+}
+
+fn is_known(answer: &Answer) -> bool {
+    matches!(answer, Answer::Known(identity) if identity.username.as_deref() == Some("clerk"))
+}
+
+#[tokio::test]
+async fn a_spoiled_file_opens_no_chain_and_the_error_names_it() {
+    let (_directory, file) = place();
+    for how in SPOILED {
+        spoil(&file, how);
+        let error = Chain::open(&settings(&file)).await.unwrap_err().to_string();
+        assert!(
+            error.contains(&*file.to_string_lossy()) && error.contains("; "),
+            "{how}: {error}"
+        );
+        assert!(!error.contains('\n'), "{how}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_happens_whole_or_not_at_all() {
+    let (_directory, file) = place();
+    fs::write(&file, format!("clerk:{HASH}\n")).unwrap();
+    let chain = Chain::open(&settings(&file)).await.unwrap();
+    for how in SPOILED {
+        spoil(&file, how);
+        assert!(chain.reload().await.is_err(), "{how}");
+        assert!(is_known(&chain.authenticate(&clerk("pass word")).await), "{how}");
+        assert!(!is_known(&chain.authenticate(&clerk("other")).await), "{how}");
+    }
+
+    spoil(&file, "missing");
+    fs::write(&file, format!("other:{HASH}\n")).unwrap();
+    chain.reload().await.unwrap();
+    let answer = chain.authenticate(&clerk("pass word")).await;
+    assert_eq!(answer, Answer::Refused(Refusal::BadCredentials));
+}
+
+#[tokio::test]
+async fn without_authenticators_nobody_comes_in() {
+    let chain = Chain::open(&Settings::default()).await.unwrap();
+    let answer = chain.authenticate(&clerk("pass word")).await;
+    assert_eq!(answer, Answer::Refused(Refusal::BadCredentials));
+}
+
+#[test]
+fn debug_shows_no_password() {
+    let shown = format!("{:?}", clerk("hunter2"));
+    assert!(!shown.contains("hunter2") && shown.contains("(secret)"), "{shown}");
+}
+
+#[tokio::test]
+async fn failures_are_limited_before_hashing_and_among_those_that_wait() {
+    let (_directory, file) = place();
+    let slow = password::hash_for_file(b"pass word").unwrap();
+    fs::write(&file, format!("clerk:{slow}\n")).unwrap();
+    let rate = Rate {
+        failures_max: 3,
+        forget_one_after: Duration::from_secs(3_600),
+    };
+    let limits = limits::Settings {
+        per_address: Some(rate),
+        ..limits::Settings::default()
+    };
+    let mut settings = Settings {
+        limits,
+        ..settings(&file)
+    };
+    settings.hashing.parallel_max = 1;
+    let chain = Chain::open(&settings).await.unwrap();
+
+    let wrong = clerk("guess");
+    let guess = || chain.authenticate(&wrong);
+    let answers: [Answer; 6] = tokio::join!(guess(), guess(), guess(), guess(), guess(), guess()).into();
+    let count = |refusal| {
+        answers
+            .iter()
+            .filter(|&answer| *answer == Answer::Refused(refusal))
+            .count()
+    };
+    assert_eq!(
+        (count(Refusal::BadCredentials), count(Refusal::TooManyFailures)),
+        (3, 3)
+    );
+
+    // The right password does not help from there, a reload forgets nothing, and others come in.
+    chain.reload().await.unwrap();
+    let answer = chain.authenticate(&clerk("pass word")).await;
+    assert_eq!(answer, Answer::Refused(Refusal::TooManyFailures));
+    let elsewhere = Credentials {
+        address: None,
+        ..clerk("pass word")
+    };
+    assert!(is_known(&chain.authenticate(&elsewhere).await));
+}
+
+#[tokio::test]
+async fn who_is_banned_is_not_asked_for_a_password() {
+    let (_directory, file) = place();
+    fs::write(&file, format!("clerk:{HASH}\n")).unwrap();
+    let ban = Ban {
+        whom: Banned::Client("desk-1".to_owned()),
+        until_unix_secs: None,
+    };
+    let bans = bans::Settings {
+        bans: vec![ban],
+        ..bans::Settings::default()
+    };
+    let chain = Chain::open(&Settings {
+        bans,
+        ..settings(&file)
+    })
+    .await
+    .unwrap();
+    let banned = Answer::Refused(Refusal::Banned);
+    assert_eq!(chain.authenticate(&clerk("pass word")).await, banned);
+    assert_eq!(chain.authenticate(&clerk("wrong")).await, banned);
+    let other = Credentials {
+        client_id: "desk-2".to_owned(),
+        ..clerk("pass word")
+    };
+    assert!(is_known(&chain.authenticate(&other).await));
+}

@@ -1,0 +1,35 @@
+//! Who a client is: the chain of authenticators that a CONNECT has to pass.
+//!
+//! A [`Chain`] is asked once for each client that comes in, with everything that is known of it ([`Credentials`]), and
+//! says who it is ([`Identity`]) or why it stays outside ([`Refusal`]). Its authenticators are asked in the order of the
+//! settings; the first that knows the client decides, and one that cannot answer refuses: nothing here fails open.
+//!
+//! The crate knows nothing of MQTT packets, of actors or of rights. One chain serves all threads: what is read on every
+//! CONNECT is swapped whole at a reload, and hashing has a bounded pool of its own, so that a flood of wrong passwords
+//! does not take the processor from the clients that are in.
+
+pub mod bans;
+mod chain;
+mod credentials;
+mod error;
+mod identity;
+pub mod limits;
+pub mod password;
+mod recent;
+mod settings;
+mod source;
+
+pub use chain::Chain;
+pub use credentials::{Certificate, Credentials};
+pub use error::OpenError;
+pub use identity::{Actions, Answer, Grant, Identity, Refusal};
+pub use settings::{Authenticator, Hashing, Settings};
+
+/// What one authenticator says.
+#[derive(Debug)]
+enum Verdict {
+    Known(Identity),
+    Refused(Refusal),
+    /// Somebody else may know this client.
+    NotMine,
+}

@@ -1,0 +1,105 @@
+//! The password file: names with hashed passwords, one to a line.
+//!
+//! ```text
+//! # name:hash[:group,group]
+//! sensor:$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
+//! clerk:$7$101$<salt>$<hash>:office,readers
+//! ```
+//!
+//! `strowger passwd` writes Argon2id. Mosquitto's `$6$` (SHA-512), `$7$` (PBKDF2) and `$argon2id$` are read, so that an
+//! operator can move in with the file as it is.
+
+mod edit;
+mod entries;
+mod hash;
+mod pool;
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::limits::Limits;
+use crate::{Credentials, Identity, OpenError, Refusal, Verdict, source};
+
+pub use edit::{EditError, put, remove};
+pub use hash::{HashError, hash_for_file};
+
+use entries::Entries;
+pub(crate) use pool::HashPool;
+use pool::NotHashed;
+
+/// How the identity came about, for logs.
+const METHOD: &str = "password file";
+
+/// Which password file, and how long it may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The file.
+    pub file: PathBuf,
+    /// The bound of its length.
+    pub bytes_max: u64,
+}
+
+impl Settings {
+    /// This file, up to 64 MiB.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self {
+            file: file.into(),
+            bytes_max: 64 << 20,
+        }
+    }
+}
+
+/// A password file as it was read.
+#[derive(Debug)]
+pub(crate) struct PasswordFile {
+    entries: Arc<Entries>,
+}
+
+impl PasswordFile {
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let text = source::text(&settings.file, settings.bytes_max).await?;
+        let entries = Arc::new(Entries::parse(&settings.file, &text)?);
+        Ok(Self { entries })
+    }
+
+    /// Hashes for everybody who brings a name and a password, in the file or not: who measures the time learns no names.
+    pub(crate) async fn ask(&self, who: &Credentials, pool: &HashPool, limits: &Limits) -> Verdict {
+        let Some(name) = &who.username else {
+            return Verdict::NotMine;
+        };
+        let Some(password) = who.password.clone() else {
+            return match self.entries.find(name) {
+                Some(_) => Verdict::Refused(Refusal::BadCredentials),
+                None => Verdict::NotMine,
+            };
+        };
+        // Many may have failed while this one waited for its turn.
+        let may = || limits.allows(who);
+        let (entries, sought) = (Arc::clone(&self.entries), name.clone());
+        let hashed = pool.run(may, move || {
+            let entry = entries.find(&sought);
+            let hash = entry.map_or_else(|| entries.decoy(), |entry| &entry.hash);
+            let is_right = black_box(hash.matches(&password));
+            entry.map(|entry| is_right.then(|| entry.groups.clone()))
+        });
+        match hashed.await {
+            Err(NotHashed::Forbidden) => Verdict::Refused(Refusal::TooManyFailures),
+            Err(full @ (NotHashed::Full | NotHashed::Ended)) => {
+                tracing::warn!(client = %who.client_id, user = %name, "cannot check a password: {full}");
+                Verdict::Refused(Refusal::Unavailable)
+            }
+            Ok(None) => Verdict::NotMine,
+            Ok(Some(None)) => Verdict::Refused(Refusal::BadCredentials),
+            Ok(Some(Some(groups))) => Verdict::Known(Identity {
+                username: Some(name.clone()),
+                groups,
+                method: METHOD,
+                ..Identity::default()
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
