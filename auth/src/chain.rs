@@ -7,9 +7,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::bans::Bans;
+use crate::http::Http;
+use crate::jwt::Jwt;
 use crate::limits::Limits;
 use crate::password::{HashPool, PasswordFile};
-use crate::{Answer, Authenticator, Credentials, OpenError, Refusal, Settings, Verdict};
+use crate::{Answer, Authenticator, Credentials, OpenError, Refusal, Settings, Verdict, anonymous, certificate};
 
 /// The authenticators of a broker. One serves all threads.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ struct Links {
 #[derive(Debug)]
 enum Link {
     PasswordFile(PasswordFile),
+    Jwt(Box<Jwt>),
+    Http(Box<Http>),
+    Certificate(certificate::Settings),
+    Anonymous(anonymous::Settings),
 }
 
 impl Chain {
@@ -82,6 +88,10 @@ impl Chain {
         for link in &links.links {
             let verdict = match link {
                 Link::PasswordFile(file) => file.ask(who, &self.pool, &links.limits).await,
+                Link::Jwt(jwt) => jwt.ask(who).await,
+                Link::Http(http) => http.ask(who, &links.limits).await,
+                Link::Certificate(settings) => certificate::ask(*settings, who),
+                Link::Anonymous(settings) => anonymous::ask(settings, who),
             };
             match verdict {
                 Verdict::Known(identity) => return Answer::Known(identity),
@@ -122,6 +132,10 @@ impl Links {
         for authenticator in &settings.authenticators {
             links.push(match authenticator {
                 Authenticator::PasswordFile(settings) => Link::PasswordFile(PasswordFile::open(settings).await?),
+                Authenticator::Jwt(settings) => Link::Jwt(Box::new(Jwt::open(settings, before.is_some()).await?)),
+                Authenticator::Http(settings) => Link::Http(Box::new(Http::open(settings).await?)),
+                Authenticator::Certificate(settings) => Link::Certificate(*settings),
+                Authenticator::Anonymous(settings) => Link::Anonymous(settings.clone()),
             });
         }
         Ok(Self {

@@ -8,16 +8,23 @@
 //! CONNECT is swapped whole at a reload, and hashing has a bounded pool of its own, so that a flood of wrong passwords
 //! does not take the processor from the clients that are in.
 
+pub mod anonymous;
 pub mod bans;
+pub mod certificate;
 mod chain;
 mod credentials;
 mod error;
+mod gate;
+mod grants;
+pub mod http;
 mod identity;
+pub mod jwt;
 pub mod limits;
 pub mod password;
 mod recent;
 mod settings;
 mod source;
+pub mod web;
 
 pub use chain::Chain;
 pub use credentials::{Certificate, Credentials};

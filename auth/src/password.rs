@@ -85,8 +85,8 @@ impl PasswordFile {
         });
         match hashed.await {
             Err(NotHashed::Forbidden) => Verdict::Refused(Refusal::TooManyFailures),
-            Err(full @ (NotHashed::Full | NotHashed::Ended)) => {
-                tracing::warn!(client = %who.client_id, user = %name, "cannot check a password: {full}");
+            Err(why @ (NotHashed::Full | NotHashed::Ended)) => {
+                pool.complain(why);
                 Verdict::Refused(Refusal::Unavailable)
             }
             Ok(None) => Verdict::NotMine,

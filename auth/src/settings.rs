@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{bans, limits, password};
+use crate::{anonymous, bans, certificate, http, jwt, limits, password};
 
 /// A chain of authenticators and its limits.
 #[derive(Debug, Clone)]
@@ -36,6 +36,14 @@ impl Default for Settings {
 pub enum Authenticator {
     /// Names and hashed passwords in a file.
     PasswordFile(password::Settings),
+    /// Signed tokens.
+    Jwt(jwt::Settings),
+    /// A server that is asked.
+    Http(http::Settings),
+    /// Certificates that the listener verified.
+    Certificate(certificate::Settings),
+    /// Nobody in particular.
+    Anonymous(anonymous::Settings),
 }
 
 /// What password hashing may take. It is slow and large on purpose, so it has bounds of its own.

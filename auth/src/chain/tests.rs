@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::Chain;
 use crate::bans::{self, Ban, Banned};
 use crate::limits::{self, Rate};
-use crate::{Answer, Authenticator, Credentials, Refusal, Settings, password};
+use crate::web::tests::{Act, TestServer, nobody};
+use crate::{Answer, Authenticator, Credentials, Refusal, Settings, anonymous, http, password, web};
 
 /// "pass word", by mosquitto_passwd.
 const HASH: &str =
@@ -184,4 +185,85 @@ async fn who_is_banned_is_not_asked_for_a_password() {
         ..clerk("pass word")
     };
     assert!(is_known(&chain.authenticate(&other).await));
+}
+
+fn anyone() -> Authenticator {
+    let on = anonymous::Listeners::All;
+    Authenticator::Anonymous(anonymous::Settings {
+        on,
+        are_names_ignored: true,
+    })
+}
+
+#[tokio::test]
+async fn an_authenticator_that_cannot_answer_ends_the_questions() {
+    let server = TestServer::start(Act::Keep).await;
+    for server in [web::Settings::new(nobody().await), server.settings()] {
+        let http = Authenticator::Http(http::Settings::new(server));
+        let authenticators = vec![http, anyone()];
+        let chain = Chain::open(&Settings {
+            authenticators,
+            ..Settings::default()
+        })
+        .await
+        .unwrap();
+        let answer = chain.authenticate(&clerk("pass word")).await;
+        assert_eq!(
+            answer,
+            Answer::Refused(Refusal::Unavailable),
+            "the next one would have let it in"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_none() {
+    let server = TestServer::start(Act::Keep).await;
+    let patient = web::Settings {
+        timeout: Duration::from_secs(60),
+        ..server.settings()
+    };
+    let authenticators = vec![Authenticator::Http(http::Settings::new(patient)), anyone()];
+    let settings = Settings {
+        authenticators,
+        timeout: Duration::from_millis(100),
+        ..Settings::default()
+    };
+    let chain = Chain::open(&settings).await.unwrap();
+    let answer = chain.authenticate(&clerk("pass word")).await;
+    assert_eq!(answer, Answer::Refused(Refusal::Unavailable));
+}
+
+#[tokio::test]
+async fn the_first_that_knows_a_client_decides() {
+    let (_directory, file) = place();
+    fs::write(&file, format!("clerk:{HASH}\n")).unwrap();
+    let local = Authenticator::Anonymous(anonymous::Settings::default());
+    let mut settings = settings(&file);
+    settings.authenticators.push(local);
+    let chain = Chain::open(&settings).await.unwrap();
+    let here = |who: Credentials| Credentials { address: None, ..who };
+
+    assert!(is_known(&chain.authenticate(&here(clerk("pass word"))).await));
+    let bad = Answer::Refused(Refusal::BadCredentials);
+    assert_eq!(chain.authenticate(&here(clerk("wrong"))).await, bad);
+    let ghost = Credentials {
+        username: Some("ghost".to_owned()),
+        ..clerk("pass word")
+    };
+    assert_eq!(
+        chain.authenticate(&here(ghost)).await,
+        bad,
+        "an unknown name is not anonymous"
+    );
+    let nameless = Credentials {
+        username: None,
+        password: None,
+        ..clerk("")
+    };
+    assert_eq!(chain.authenticate(&nameless).await, bad, "not from this machine");
+    let Answer::Known(identity) = chain.authenticate(&here(nameless)).await else {
+        panic!("this machine may stay anonymous");
+    };
+    assert_eq!((identity.username, identity.method), (None, "anonymous"));
 }
