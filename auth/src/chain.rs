@@ -1,5 +1,8 @@
 //! Asks the authenticators in their order, in a bounded time.
 
+mod scram;
+
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,12 +16,15 @@ use crate::limits::Limits;
 use crate::password::{HashPool, PasswordFile};
 use crate::{Answer, Authenticator, Credentials, OpenError, Refusal, Settings, Verdict, anonymous, certificate};
 
+pub use scram::Conversation;
+
 /// The authenticators of a broker. One serves all threads.
-#[derive(Debug)]
 pub struct Chain {
     /// Swapped whole: whoever is being asked goes on with what it began with.
     current: ArcSwap<Links>,
     pool: HashPool,
+    /// Makes the salts of users that are not known, which look like those of others.
+    decoy_secret: [u8; 32],
     /// One reload at a time.
     reloading: Mutex<()>,
 }
@@ -49,8 +55,15 @@ impl Chain {
     ///
     /// A file that is missing, unreadable, empty, broken or cut off, and a setting that makes no sense.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let mut decoy_secret = [0; 32];
+        getrandom::fill(&mut decoy_secret).map_err(|error| OpenError::Setting {
+            setting: "auth".to_owned(),
+            what: format!("the system has no random numbers to give: {error}"),
+            remedy: "start the broker again".to_owned(),
+        })?;
         Ok(Self {
             current: ArcSwap::from_pointee(Links::open(settings, None).await?),
+            decoy_secret,
             pool: HashPool::new(settings.hashing),
             reloading: Mutex::new(()),
         })
@@ -59,11 +72,8 @@ impl Chain {
     /// Says who a client is, within [`Settings::timeout`].
     pub async fn authenticate(&self, who: &Credentials) -> Answer {
         let links = self.current.load_full();
-        if links.bans.hold(who) {
-            return Answer::Refused(Refusal::Banned);
-        }
-        if !links.limits.allows(who) {
-            return Answer::Refused(Refusal::TooManyFailures);
+        if let Err(refusal) = links.may_try(who) {
+            return Answer::Refused(refusal);
         }
         let Ok(answer) = timeout(links.settings.timeout, Box::pin(self.ask(&links, who))).await else {
             tracing::warn!(client = %who.client_id, timeout = ?links.settings.timeout, "authentication took too long");
@@ -127,6 +137,17 @@ impl Chain {
 }
 
 impl Links {
+    /// Whether a client may try at all, whatever it brings.
+    fn may_try(&self, who: &Credentials) -> Result<(), Refusal> {
+        if self.bans.hold(who) {
+            Err(Refusal::Banned)
+        } else if !self.limits.allows(who) {
+            Err(Refusal::TooManyFailures)
+        } else {
+            Ok(())
+        }
+    }
+
     async fn open(settings: &Settings, before: Option<Arc<Limits>>) -> Result<Self, OpenError> {
         let mut links = Vec::with_capacity(settings.authenticators.len());
         for authenticator in &settings.authenticators {
@@ -146,6 +167,15 @@ impl Links {
                 .unwrap_or_else(|| Arc::new(Limits::new(settings.limits))),
             links,
         })
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain")
+            .field("current", &self.current)
+            .finish_non_exhaustive()
     }
 }
 

@@ -22,11 +22,12 @@ pub mod jwt;
 pub mod limits;
 pub mod password;
 mod recent;
+pub mod scram;
 mod settings;
 mod source;
 pub mod web;
 
-pub use chain::Chain;
+pub use chain::{Chain, Conversation};
 pub use credentials::{Certificate, Credentials};
 pub use error::OpenError;
 pub use identity::{Actions, Answer, Grant, Identity, Refusal};

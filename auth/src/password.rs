@@ -4,10 +4,12 @@
 //! # name:hash[:group,group]
 //! sensor:$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
 //! clerk:$7$101$<salt>$<hash>:office,readers
+//! robot:$scram-sha-256$20000$<salt>$<stored key>$<server key>
 //! ```
 //!
 //! `strowger passwd` writes Argon2id. Mosquitto's `$6$` (SHA-512), `$7$` (PBKDF2) and `$argon2id$` are read, so that an
-//! operator can move in with the file as it is.
+//! operator can move in with the file as it is. A user with a SCRAM entry can send the password or prove it
+//! ([`crate::scram`]).
 
 mod edit;
 mod entries;
@@ -19,10 +21,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::limits::Limits;
+use crate::scram::Stored;
 use crate::{Credentials, Identity, OpenError, Refusal, Verdict, source};
 
 pub use edit::{EditError, put, remove};
-pub use hash::{HashError, hash_for_file};
+pub use hash::{HashError, hash_for_file, scram_for_file};
 
 use entries::Entries;
 pub(crate) use pool::HashPool;
@@ -61,6 +64,16 @@ impl PasswordFile {
         let text = source::text(&settings.file, settings.bytes_max).await?;
         let entries = Arc::new(Entries::parse(&settings.file, &text)?);
         Ok(Self { entries })
+    }
+
+    /// What is kept of a user's password for SCRAM, and the user's groups.
+    pub(crate) fn find_scram(&self, name: &str) -> Option<(Stored, Vec<String>)> {
+        let entry = self.entries.find(name)?;
+        Some((entry.hash.scram()?, entry.groups.clone()))
+    }
+
+    pub(crate) fn has_scram(&self) -> bool {
+        self.entries.has_scram()
     }
 
     /// Hashes for everybody who brings a name and a password, in the file or not: who measures the time learns no names.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Chain;
 use crate::bans::{self, Ban, Banned};
 use crate::limits::{self, Rate};
+use crate::scram::tests::prove;
 use crate::web::tests::{Act, TestServer, nobody};
 use crate::{Answer, Authenticator, Credentials, Refusal, Settings, anonymous, http, password, web};
 
@@ -266,4 +267,94 @@ async fn the_first_that_knows_a_client_decides() {
         panic!("this machine may stay anonymous");
     };
     assert_eq!((identity.username, identity.method), (None, "anonymous"));
+}
+
+#[tokio::test]
+async fn scram_is_limited_banned_and_bound_to_the_name_of_connect() {
+    let (_directory, file) = place();
+    fs::write(&file, format!("clerk:{HASH}\n")).unwrap();
+    let rate = Rate {
+        failures_max: 3,
+        forget_one_after: Duration::from_secs(3_600),
+    };
+    let limits = limits::Settings {
+        per_name: Some(rate),
+        per_address: None,
+        entries_max: 100,
+    };
+    let ban = Ban {
+        whom: Banned::User("robot".to_owned()),
+        until_unix_secs: None,
+    };
+    let bans = bans::Settings {
+        bans: vec![ban],
+        ..bans::Settings::default()
+    };
+    let settings = Settings {
+        limits,
+        bans,
+        ..settings(&file)
+    };
+    let chain = Chain::open(&settings).await.unwrap();
+    assert!(!chain.takes_scram(), "the clerk's hash is for sent passwords");
+
+    let entry = password::scram_for_file(b"pass word").unwrap();
+    fs::write(&file, format!("clerk:{entry}:office\nrobot:{entry}\n")).unwrap();
+    chain.reload().await.unwrap();
+    assert!(chain.takes_scram());
+    assert!(
+        is_known(&chain.authenticate(&clerk("pass word")).await),
+        "sent as it is"
+    );
+
+    let nameless = Credentials {
+        username: None,
+        password: None,
+        ..clerk("")
+    };
+    let robot = chain.begin_scram(&nameless, b"n,,n=robot,r=abc");
+    assert_eq!(robot.unwrap_err(), Refusal::Banned);
+    let other = Credentials {
+        username: Some("admin".to_owned()),
+        ..nameless.clone()
+    };
+    assert_eq!(
+        chain.begin_scram(&other, b"n,,n=clerk,r=abc").unwrap_err(),
+        Refusal::BadCredentials
+    );
+    for _ in 0..3 {
+        let begun = chain.begin_scram(&nameless, b"n,,n=clerk,r=abc");
+        let Ok((conversation, answer)) = begun else {
+            assert_eq!(begun.unwrap_err(), Refusal::TooManyFailures);
+            return;
+        };
+        let answer = String::from_utf8(answer).unwrap();
+        let nonce = answer.split(',').next().unwrap();
+        assert!(nonce.len() == "r=abc".len() + 24, "{answer}");
+        let last = format!("c=biws,{nonce},p={}=", "A".repeat(43));
+        let finished = chain.finish_scram(&nameless, conversation, last.as_bytes());
+        assert_eq!(finished.unwrap_err(), Refusal::BadCredentials);
+    }
+    panic!("the third failure under the name closes it");
+}
+
+#[tokio::test]
+async fn scram_proves_a_user_of_the_password_file() {
+    let (_directory, file) = place();
+    let entry = password::scram_for_file(b"pass word").unwrap();
+    fs::write(&file, format!("clerk:{entry}:office\n")).unwrap();
+    let chain = Chain::open(&settings(&file)).await.unwrap();
+    let nameless = Credentials {
+        username: None,
+        password: None,
+        ..clerk("")
+    };
+    let (conversation, challenge) = chain.begin_scram(&nameless, b"n,,n=clerk,r=abc").unwrap();
+    let last = prove("n=clerk,r=abc", &challenge, b"pass word");
+    let (identity, answer) = chain.finish_scram(&nameless, conversation, last.as_bytes()).unwrap();
+    assert_eq!(
+        (identity.username.as_deref(), identity.groups),
+        (Some("clerk"), vec!["office".to_owned()])
+    );
+    assert!(answer.starts_with(b"v="));
 }

@@ -50,6 +50,10 @@ impl Entries {
         self.by_name.get(name)
     }
 
+    pub(super) fn has_scram(&self) -> bool {
+        self.by_name.values().any(|entry| entry.hash.scram().is_some())
+    }
+
     pub(super) fn decoy(&self) -> &Hash {
         &self.decoy
     }

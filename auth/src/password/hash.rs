@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha512};
 use subtle::ConstantTimeEq as _;
 
 use crate::error::Flaw;
+use crate::scram::{self, Stored};
 
 /// Mosquitto pads its base64, the PHC format does not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -19,6 +20,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 const SHA512_BYTES: usize = 64;
+const SCRAM_KEY_BYTES: usize = 32;
 /// Salts are a few bytes; a bound keeps nonsense out.
 const SALT_BYTES_MAX: usize = 1_024;
 /// One guess must not take the machine: 1 GiB, 100 passes, 10,000,000 rounds.
@@ -41,12 +43,15 @@ pub(super) enum Function {
     Argon2id { memory_kib: u32, passes: u32, lanes: u32 },
     /// Mosquitto's `$7$`: PBKDF2 with HMAC-SHA-512.
     Pbkdf2 { rounds: u32 },
+    /// RFC 7677; the output is the stored key and the server's key.
+    ScramSha256 { rounds: u32 },
     /// Mosquitto's `$6$`: SHA-512 of password and salt, once.
     Sha512,
 }
 
 impl Hash {
-    /// Reads `$argon2id$v=19$m=..,t=..,p=..$salt$hash`, `$7$rounds$salt$hash` or `$6$salt$hash`.
+    /// Reads `$argon2id$v=19$m=..,t=..,p=..$salt$hash`, `$7$rounds$salt$hash`, `$6$salt$hash` or
+    /// `$scram-sha-256$rounds$salt$stored$server`.
     pub(super) fn parse(text: &str) -> Result<Self, Flaw> {
         let mut fields = text.split('$');
         let plain = || {
@@ -59,6 +64,9 @@ impl Hash {
             return Err(plain());
         }
         let fields: Vec<&str> = fields.collect();
+        if let ["scram-sha-256", scram @ ..] = fields.as_slice() {
+            return Self::parse_scram(scram);
+        }
         let (function, salt, output) = match fields.as_slice() {
             ["argon2id", "v=19", costs, salt, output] => (parse_argon2(costs)?, salt, output),
             ["argon2id", "v=19", ..] | ["7" | "6"] => return Err(cut_off()),
@@ -83,12 +91,45 @@ impl Hash {
         Ok(hash)
     }
 
+    fn parse_scram(fields: &[&str]) -> Result<Self, Flaw> {
+        let [rounds, salt, stored_key, server_key] = fields else {
+            return Err(cut_off());
+        };
+        let rounds = number(Some(rounds), "the number of rounds", ROUNDS_MAX)?;
+        let keys = [decode(stored_key, "stored key")?, decode(server_key, "server key")?];
+        let hash = Self {
+            function: Function::ScramSha256 { rounds },
+            salt: decode(salt, "salt")?,
+            output: keys.concat().into(),
+        };
+        if keys.iter().any(|key| key.len() != SCRAM_KEY_BYTES) {
+            return Err(cut_off());
+        }
+        hash.check()?;
+        Ok(hash)
+    }
+
+    /// What SCRAM needs of it, if it was made for that.
+    pub(super) fn scram(&self) -> Option<Stored> {
+        let Function::ScramSha256 { rounds } = self.function else {
+            return None;
+        };
+        let (stored_key, server_key) = self.output.split_at_checked(SCRAM_KEY_BYTES)?;
+        Some(Stored {
+            rounds,
+            salt: self.salt.clone(),
+            stored_key: stored_key.try_into().ok()?,
+            server_key: server_key.try_into().ok()?,
+        })
+    }
+
     /// Whether the lengths are those of whole hashes.
     fn check(&self) -> Result<(), Flaw> {
         let (salt, output) = (self.salt.len(), self.output.len());
         let is_right = match self.function {
             Function::Argon2id { .. } => salt >= argon2::MIN_SALT_LEN && (16..=128).contains(&output),
             Function::Pbkdf2 { .. } | Function::Sha512 => salt > 0 && output == SHA512_BYTES,
+            Function::ScramSha256 { .. } => salt > 0 && output == 2 * SCRAM_KEY_BYTES,
         };
         if is_right && salt <= SALT_BYTES_MAX {
             Ok(())
@@ -124,6 +165,15 @@ impl Function {
             Self::Pbkdf2 { rounds } => {
                 pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, rounds, output);
                 true
+            }
+            Self::ScramSha256 { rounds } => {
+                let stored = Stored::of(password, salt, rounds);
+                let keys = [stored.stored_key, stored.server_key].concat();
+                let fits = keys.len() == output.len();
+                if fits {
+                    output.copy_from_slice(&keys);
+                }
+                fits
             }
             Self::Sha512 => {
                 let digest = Sha512::new().chain_update(password).chain_update(salt).finalize();
@@ -174,6 +224,23 @@ pub fn hash_for_file(password: &[u8]) -> Result<String, HashError> {
     let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
     Ok(format!(
         "$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}"
+    ))
+}
+
+/// What is kept of a password for SCRAM-SHA-256, as `strowger passwd --scram` writes it, with a random salt.
+///
+/// # Errors
+///
+/// When the system has no randomness.
+pub fn scram_for_file(password: &[u8]) -> Result<String, HashError> {
+    let mut salt = [0; scram::SALT_BYTES];
+    getrandom::fill(&mut salt).map_err(|error| HashError::NoRandomness(error.to_string()))?;
+    let stored = Stored::of(password, &salt, scram::ROUNDS);
+    let [salt, stored_key, server_key] =
+        [salt.as_slice(), &stored.stored_key, &stored.server_key].map(|part| STANDARD_NO_PAD.encode(part));
+    Ok(format!(
+        "$scram-sha-256${}${salt}${stored_key}${server_key}",
+        scram::ROUNDS
     ))
 }
 
@@ -231,6 +298,6 @@ fn cut_off() -> Flaw {
 fn unknown(kind: &str) -> Flaw {
     Flaw::new(
         format!("{kind} is a hash that is not read"),
-        "set the password again with strowger passwd FILE NAME; $argon2id$, $7$ and $6$ are read",
+        "set the password again with strowger passwd FILE NAME; $argon2id$, $scram-sha-256$, $7$ and $6$ are read",
     )
 }

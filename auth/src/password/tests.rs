@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::entries::Entries;
 use super::hash::{Function, Hash};
-use super::{HashPool, PasswordFile, Settings, hash_for_file, put, remove};
+use super::{HashPool, PasswordFile, Settings, hash_for_file, put, remove, scram_for_file};
 use crate::limits::{self, Limits};
 use crate::{Credentials, Hashing, OpenError, Refusal, Verdict};
 
@@ -61,6 +61,21 @@ fn what_we_hash_is_read_and_salted() {
         lanes: 1,
     };
     assert_eq!(hash.cost(), expected);
+}
+
+#[test]
+fn a_scram_entry_knows_its_password_too_and_only_it_serves_scram() {
+    let text = scram_for_file(b"pass word").unwrap();
+    let hash = Hash::parse(&text).unwrap();
+    assert!(hash.matches(b"pass word") && !hash.matches(b"pass"));
+    assert!(hash.scram().is_some());
+    assert!(Hash::parse(SHA512).unwrap().scram().is_none());
+    for end in 0..text.len() {
+        assert!(Hash::parse(&text[..end]).is_err(), "cut at {end}");
+    }
+    // Two keys of together the right length.
+    let keys = text.rsplitn(3, '$').last().unwrap();
+    assert!(Hash::parse(&format!("{keys}$AAAA${}", "A".repeat(81))).is_err());
 }
 
 #[test]

@@ -8,6 +8,7 @@ fn options(file: &std::path::Path, name: &str, batch: Option<&str>) -> Options {
         file: file.to_owned(),
         name: name.to_owned(),
         delete: batch.is_none(),
+        scram: false,
         batch: batch.map(str::to_owned),
     }
 }
@@ -35,6 +36,13 @@ fn users_come_change_and_go_and_other_lines_stay() {
     run(&options(&file, "clerk", Some("secret"))).unwrap();
     let changed = fs::read_to_string(&file).unwrap();
     assert!(changed != both && changed.lines().count() == 3, "{changed}");
+    let scram = Options {
+        scram: true,
+        ..options(&file, "clerk", Some("secret"))
+    };
+    run(&scram).unwrap();
+    let changed = fs::read_to_string(&file).unwrap();
+    assert!(changed.contains("\nclerk:$scram-sha-256$20000$"), "{changed}");
     run(&options(&file, "clerk", None)).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2);
     assert_eq!(
