@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actors::{ListenerLimits, Settings, StartError, StoreEngine, StoreSettings};
 use broker::durable::Durability;
-use broker::limits::{Limits, QueueFull};
+use broker::limits::{Access, Limits, QueueFull};
 use broker::router::{RetainedLimits, RouterLimits};
 use mqtt_codec::TopicFilter;
 
@@ -179,6 +179,7 @@ fn limits(conf: &conf::Configuration) -> Limits {
         durability_rules: durability_rules(&conf.storage.overrides),
         queue_memory_messages: conf.session.queue_memory_messages,
         response_prefix: conf.session.response_prefix.clone(),
+        access: Access::default(),
     }
 }
 

@@ -22,12 +22,13 @@ pub(crate) fn report_closed(record: &ClosingRecord) {
         };
     }
     match record.cause {
-        Cause::Violation(_) | Cause::QueueFull | Cause::Refused(_) => report!(warn),
+        Cause::Violation(_) | Cause::QueueFull | Cause::Refused(_) | Cause::RightLost => report!(warn),
         Cause::Panic => report!(error),
         Cause::ClientDisconnected
         | Cause::ConnectionLost(_)
         | Cause::KeepAliveTimeout
         | Cause::TakenOver
+        | Cause::IdentityExpired
         | Cause::ServerStopping => report!(info),
     }
 }

@@ -11,6 +11,7 @@ use broker::key::SessionKey;
 use broker::message::{Message, Millis};
 use broker::router::{
     Matches, Receiver, Retained, RetainedLimits, RetainedRefusal, Router, RouterLimits, ScanBudget, ShareKey,
+    SubscriptionOptions,
 };
 use broker::routing::{RouteReply, RouteRequest, carry_out};
 use broker::tables::Tables;
@@ -97,6 +98,10 @@ impl Tables for SharedTables {
 
     fn group(&self, key: &ShareKey) -> Vec<Receiver> {
         self.inner.router.read().group(key)
+    }
+
+    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.inner.router.read().subscriptions(session)
     }
 
     fn retain(&self, message: &Arc<Message>) -> Result<(), RetainedRefusal> {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use broker::counters::Counters;
 use broker::effect::Effect;
 use broker::exchange::Open;
+use broker::identity::{Arriving, Identity};
 use broker::key::SessionKey;
 use broker::limits::Limits;
 use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Peer};
 use broker::message::{Message, Millis};
 use broker::presence::Presence;
-use broker::router::{Matches, Receiver, RetainedRefusal, Router, RouterLimits, ShareKey};
+use broker::router::{Matches, Receiver, RetainedRefusal, Router, RouterLimits, ShareKey, SubscriptionOptions};
 use broker::routing::carry_out;
 use broker::tables::Tables;
 use bytes::{Bytes, BytesMut};
@@ -264,7 +265,11 @@ fn messages(path: Path) -> Vec<u8> {
 
 fn connect(line: &mut Line, version: Version, client_id: String) -> ConnectionKey {
     let connect = Connect::new(version, ClientId::new(client_id).expect("a client id"));
-    match line.admit(connect, Peer::Local("bench".to_owned()), 0, Millis(1)) {
+    let arriving = Arriving {
+        peer: Peer::Local("bench".to_owned()),
+        identity: Arc::new(Identity::anonymous("bench".into())),
+    };
+    match line.admit(connect, arriving, 0, Millis(1)) {
         Admission::Admitted(connection) => connection,
         Admission::Refused(..) | Admission::Held(..) => unreachable!("the house is open"),
     }
@@ -308,6 +313,10 @@ impl Tables for OneThread {
 
     fn group(&self, key: &ShareKey) -> Vec<Receiver> {
         self.0.borrow().group(key)
+    }
+
+    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.0.borrow().subscriptions(session)
     }
 
     fn retain(&self, _: &Arc<Message>) -> Result<(), RetainedRefusal> {

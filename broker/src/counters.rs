@@ -21,7 +21,7 @@ pub enum Drop {
     SessionEnded,
     /// A shared group without a member that could take it.
     NoMember,
-    /// The overseer forbade the delivery.
+    /// The receiver's rights or the overseer forbade the delivery.
     Forbidden,
 }
 

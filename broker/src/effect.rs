@@ -75,6 +75,10 @@ pub enum Cause {
     Refused(crate::exchange::Refusal),
     /// The broker: the client does not take its messages fast enough and its queue is full.
     QueueFull,
+    /// The broker: a change of rights took a subscription of the client's.
+    RightLost,
+    /// The broker: what the client proved itself with has expired.
+    IdentityExpired,
     /// The broker is stopping.
     ServerStopping,
     /// The broker: an error of its own, in this connection alone.
@@ -88,7 +92,12 @@ impl Cause {
         match self {
             Self::ClientDisconnected | Self::KeepAliveTimeout | Self::TakenOver | Self::Violation(_) => "client",
             Self::ConnectionLost(_) => "network",
-            Self::Refused(_) | Self::QueueFull | Self::ServerStopping | Self::Panic => "broker",
+            Self::Refused(_)
+            | Self::QueueFull
+            | Self::RightLost
+            | Self::IdentityExpired
+            | Self::ServerStopping
+            | Self::Panic => "broker",
         }
     }
 
@@ -109,6 +118,8 @@ impl std::fmt::Display for Cause {
             Self::Violation(violation) => write!(f, "protocol violation: {violation}"),
             Self::Refused(refusal) => write!(f, "request refused: {refusal:?}"),
             Self::QueueFull => f.write_str("queue full: the client does not take its messages fast enough"),
+            Self::RightLost => f.write_str("a change of rights took a subscription of this client"),
+            Self::IdentityExpired => f.write_str("credentials expired"),
             Self::ServerStopping => f.write_str("broker stopping"),
             Self::Panic => f.write_str("internal error"),
         }

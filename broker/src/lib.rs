@@ -4,10 +4,12 @@
 //! time arrives as an argument, and everything it wants done leaves as a value. That is why a whole fleet of
 //! clients fits in one unit test, and why a failing seed replays exactly.
 
+pub mod acl;
 pub mod counters;
 pub mod durable;
 pub mod effect;
 pub mod exchange;
+pub mod identity;
 pub mod key;
 pub mod limits;
 pub mod line;

@@ -13,6 +13,28 @@ pub enum QueueFull {
     Drop,
 }
 
+/// What rights mean where the standard leaves a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// A topic filter of which only a part is allowed is granted, and each delivery judged. Else it is refused.
+    pub wide_subscriptions: bool,
+    /// A session can be taken up only by the user name that opened it.
+    pub owned_sessions: bool,
+    /// A client that loses a subscription with a change of rights is disconnected (0x87 in 5.0), so that it learns of
+    /// it. Else it stays, without the subscription.
+    pub loss_disconnects: bool,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            wide_subscriptions: true,
+            owned_sessions: true,
+            loss_disconnects: true,
+        }
+    }
+}
+
 /// The bounds of sessions and connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -60,6 +82,8 @@ pub struct Limits {
     pub queue_memory_messages: usize,
     /// Start of the Response Information that clients of 5.0 may ask for; the client identifier follows. Empty: none.
     pub response_prefix: String,
+    /// What rights mean.
+    pub access: Access,
 }
 
 impl Default for Limits {
@@ -87,6 +111,7 @@ impl Default for Limits {
             durability_rules: Vec::new(),
             queue_memory_messages: 1000,
             response_prefix: "response/".to_owned(),
+            access: Access::default(),
         }
     }
 }

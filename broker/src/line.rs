@@ -12,10 +12,12 @@ use mqtt_codec::ClientId;
 pub use admit::{Admission, HeldConnect, home_line};
 pub use close::Lost;
 
+use crate::acl::Rights;
 use crate::counters::Counters;
 use crate::durable::Keeper;
 use crate::effect::{Effect, Forward};
 use crate::exchange::Overseer;
+use crate::identity::Identity;
 use crate::key::SessionKey;
 use crate::limits::Limits;
 use crate::message::Millis;
@@ -38,6 +40,7 @@ mod hold;
 mod kept;
 mod publish;
 mod receive;
+mod rights;
 mod routes;
 mod share;
 mod subscribe;
@@ -163,10 +166,13 @@ impl Line {
                 timers: Timers::default(),
                 overseer,
                 judges_deliveries,
+                rights: Rights::open(),
+                asks_rights: false,
                 presence,
                 tables,
                 dirty: Vec::new(),
                 feeding: VecDeque::new(),
+                handed_back: Vec::new(),
                 overflowed: Vec::new(),
                 effects: Vec::new(),
                 buffers: Vec::new(),
@@ -281,14 +287,14 @@ impl Line {
     }
 
     /// Takes a free slot for a session.
-    fn create_session(&mut self, client_id: ClientId) -> u32 {
+    fn create_session(&mut self, client_id: ClientId, identity: Arc<Identity>) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let key = SessionKey::new(self.index, slot, place.generation);
-            place.session = Some(Box::new(Session::new(key, client_id)));
+            place.session = Some(Box::new(Session::new(key, client_id, identity)));
             self.directory.insert(slot, &self.slots);
             self.turn.counters.sessions += 1;
         }
@@ -306,8 +312,10 @@ impl Line {
         Some(session)
     }
 
-    /// Ends connections whose queues overflowed: the slow client is the one who pays.
+    /// Gives to others what members of groups may not have, and ends connections whose queues overflowed: the slow
+    /// client is the one who pays.
     fn settle(&mut self) {
+        self.pass_on();
         while let Some(slot) = self.turn.overflowed.pop() {
             self.close_slow(slot);
         }

@@ -24,6 +24,8 @@ pub enum RouteChange {
     Unsubscribe(Ticket, Vec<TopicFilter>),
     /// Add those of a session that the store has kept; not answered.
     Restore(Vec<(TopicFilter, SubscriptionOptions)>),
+    /// Remove those that a change of rights took; not answered.
+    Revoke(Vec<TopicFilter>),
     /// Remove all of a session that ended; not answered.
     RemoveSession,
 }
@@ -77,6 +79,12 @@ pub fn carry_out(router: &mut Router, request: RouteRequest) -> Option<RouteRepl
             for (filter, options) in &filters {
                 // It was granted before; a bound that has come down since takes what it takes.
                 let _refused = router.subscribe(session, filter, *options);
+            }
+            return None;
+        }
+        RouteChange::Revoke(filters) => {
+            for filter in &filters {
+                router.unsubscribe(session, filter);
             }
             return None;
         }

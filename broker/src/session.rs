@@ -1,5 +1,8 @@
 //! All that the broker knows of one client, connected or not. A value with exactly one holder: the client's home line.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use mqtt_codec::{ClientId, PacketId, Will};
 
 pub(crate) use feed::{Feed, Feeds};
@@ -12,8 +15,10 @@ pub(crate) use parcel::{Parcel, Security, Templates};
 pub use queue::Queue;
 pub use trail::Trail;
 
+use crate::acl::Subject;
 use crate::durable::SessionId;
 use crate::exchange::{Ask, Exchange, Request, phase};
+use crate::identity::Identity;
 use crate::key::SessionKey;
 use crate::line::ConnectionKey;
 use crate::message::Millis;
@@ -39,8 +44,10 @@ pub(crate) const NEVER_SECS: u32 = u32::MAX;
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) client_id: ClientId,
-    /// The user name of its last connection.
-    pub(crate) username: Option<Box<str>>,
+    /// Whose it is, as its last connection has shown.
+    pub(crate) identity: Arc<Identity>,
+    /// Where its client was last connected from, as long as its rights or its will may depend on it.
+    pub(crate) last_address: Option<Box<IpAddr>>,
     /// Seconds that it outlives its connection; 0: it ends with it.
     pub(crate) expiry_secs: u32,
     pub(crate) queue: Queue,
@@ -75,11 +82,12 @@ pub(crate) struct Unreleased {
 }
 
 impl Session {
-    pub(crate) fn new(key: SessionKey, client_id: ClientId) -> Self {
+    pub(crate) fn new(key: SessionKey, client_id: ClientId, identity: Arc<Identity>) -> Self {
         Self {
             key,
             client_id,
-            username: None,
+            identity,
+            last_address: None,
             expiry_secs: 0,
             queue: Queue::default(),
             inflight: Inflight::default(),
@@ -99,8 +107,26 @@ impl Session {
     pub(crate) fn request<'a>(&'a self, ask: Ask<'a>) -> Request<'a> {
         Request {
             client_id: &self.client_id,
-            username: self.username.as_deref(),
+            identity: &self.identity,
+            address: self.address(),
             ask,
+        }
+    }
+
+    /// Where its client is or was connected from.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match &self.link {
+            Some(link) => link.peer.address(),
+            None => self.last_address.as_deref().copied(),
+        }
+    }
+
+    /// Its client as the rights see it.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            identity: &self.identity,
+            client_id: &self.client_id,
+            address: self.address(),
         }
     }
 

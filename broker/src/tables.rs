@@ -6,7 +6,7 @@ use mqtt_codec::{TopicFilter, TopicName};
 
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
-use crate::router::{Matches, Receiver, RetainedRefusal, ShareKey};
+use crate::router::{Matches, Receiver, RetainedRefusal, ShareKey, SubscriptionOptions};
 
 /// What a line asks the routing table and the retained messages. How they are shared is the caller's business.
 pub trait Tables: std::fmt::Debug {
@@ -22,6 +22,9 @@ pub trait Tables: std::fmt::Debug {
 
     /// The members of a shared group.
     fn group(&self, key: &ShareKey) -> Vec<Receiver>;
+
+    /// The subscriptions of a session, in no particular order.
+    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)>;
 
     /// Stores a retained message, replaces the one before, or clears it where the payload is empty.
     ///

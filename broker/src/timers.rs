@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Hold(u32),
     /// The overseer's hold on deliveries is over.
     Deliver,
+    /// The identity of the connection with this number has expired.
+    Identity(u32),
     /// A message in a full queue has expired.
     Purge,
 }

@@ -4,14 +4,18 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
+use mqtt_codec::QoS;
+
+use crate::acl::{Action, Rights};
 use crate::counters::{Counters, Drop};
 use crate::durable::Keeper;
 use crate::effect::Effect;
 use crate::exchange::{Ended, Exchange, Kind, Overseer, Request, Verdict, phase};
+use crate::key::SessionKey;
 use crate::limits::Limits;
 use crate::message::Millis;
 use crate::presence::Presence;
-use crate::session::{Buffer, Templates};
+use crate::session::{Buffer, Delivery, Session, Templates};
 use crate::tables::Tables;
 use crate::timers::Timers;
 
@@ -24,13 +28,19 @@ pub(crate) struct Turn {
     pub(crate) templates: Templates,
     pub(crate) timers: Timers,
     pub(crate) overseer: Box<dyn Overseer>,
+    /// Whether the overseer is asked about deliveries.
     pub(crate) judges_deliveries: bool,
+    pub(crate) rights: Rights,
+    /// Whether the rights are asked at all: there is a book, or somebody brought rights along.
+    pub(crate) asks_rights: bool,
     pub(crate) presence: Arc<Presence>,
     pub(crate) tables: Box<dyn Tables>,
     /// Slots whose connections have bytes to write.
     pub(crate) dirty: Vec<u32>,
     /// Slots whose sessions have more to send, in the order of their turns.
     pub(crate) feeding: VecDeque<u32>,
+    /// What members of shared groups may not be sent, with the member: others are asked.
+    pub(crate) handed_back: Vec<(SessionKey, Delivery)>,
     /// Slots whose queues overflowed while connected.
     pub(crate) overflowed: Vec<u32>,
     pub(crate) effects: Vec<Effect>,
@@ -57,6 +67,15 @@ impl Turn {
 
     pub(crate) fn judge(&mut self, exchange: &Exchange<phase::Running>, request: &Request<'_>) -> Verdict {
         self.overseer.on_running(exchange, request)
+    }
+
+    /// Whether this session's client may do this on the topic.
+    pub(crate) fn permits(&self, session: &Session, action: Action, topic: &str, qos: QoS, retain: bool) -> bool {
+        !self.asks_rights
+            || self
+                .rights
+                .decide(&session.subject(), action, topic, qos, retain)
+                .allowed
     }
 
     pub(crate) fn drop_message(&mut self, reason: Drop) {

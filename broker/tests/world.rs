@@ -8,12 +8,15 @@
     reason = "a test that fails should stop at once"
 )]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use broker::acl::Rights;
 use broker::counters::Counters;
 use broker::durable::Durability;
 use broker::effect::{Cause, ClosingRecord, Effect};
 use broker::exchange::{Open, Overseer};
+use broker::identity::{Arriving, Identity};
 use broker::limits::Limits;
 use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Lost, Peer, home_line};
 use broker::message::Millis;
@@ -66,6 +69,8 @@ pub struct Config {
     pub router: RouterLimits,
     pub retained: RetainedLimits,
     pub overseer: fn() -> Box<dyn Overseer>,
+    /// Who sends a CONNECT.
+    pub identify: fn(&Connect) -> Identity,
 }
 
 impl Default for Config {
@@ -83,6 +88,7 @@ impl Default for Config {
                 payload_bytes_max: 1 << 20,
             },
             overseer: || Box::new(Open),
+            identify: |connect| Identity::named(connect.username.as_deref(), "test".into()),
         }
     }
 }
@@ -96,6 +102,9 @@ pub struct World {
     /// It is asked for nothing unless the limits say what an acknowledgement survives.
     pub store: ModelStore,
     config: Config,
+    rights: Rights,
+    /// Where those who connect come from.
+    pub address: Option<SocketAddr>,
     /// While set, the router keeps requests waiting; see [`World::release_routes`].
     pub hold_routes: bool,
     waiting_routes: Vec<(usize, RouteRequest)>,
@@ -129,6 +138,8 @@ impl World {
             presence,
             store: ModelStore::new(Image::default()),
             config,
+            rights: Rights::open(),
+            address: None,
             hold_routes: false,
             waiting_routes: Vec::new(),
             fresh: 0,
@@ -139,6 +150,15 @@ impl World {
     /// With sessions that survive the broker as the class says.
     pub fn keeping(durability: Durability) -> Self {
         Self::limited(|limits| limits.durability = durability)
+    }
+
+    /// Puts a book of rights in force.
+    pub fn set_rights(&mut self, book: &str) {
+        self.rights = Rights::parse("test.acl", book).unwrap();
+        for line in 0..self.lines.len() {
+            self.lines[line].set_rights(self.rights.clone(), self.now);
+        }
+        self.settle();
     }
 
     /// A client that has not connected.
@@ -160,8 +180,14 @@ impl World {
         let here = self.connections.len() % self.lines.len();
         let line = usize::from(home_line(&connect.client_id, self.lines.len() as u16, here as u16));
         self.fresh += 1;
-        let peer = Peer::Local(format!("test {}", self.connections.len()));
-        let admission = self.lines[line].admit(connect, peer, self.fresh, self.now);
+        let arriving = Arriving {
+            peer: match self.address {
+                Some(address) => Peer::Address(address),
+                None => Peer::Local(format!("test {}", self.connections.len())),
+            },
+            identity: Arc::new((self.config.identify)(&connect)),
+        };
+        let admission = self.lines[line].admit(connect, arriving, self.fresh, self.now);
         let client = Client(self.connections.len());
         self.connections.push(Connection {
             version,

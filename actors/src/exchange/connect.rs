@@ -2,8 +2,10 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use broker::identity::{Arriving, Identity};
 use broker::line::{Admission, ConnectionKey, home_line};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
@@ -96,9 +98,14 @@ impl Opening {
                 return None;
             }
         };
+        let arriving = Arriving {
+            peer: self.peer.clone(),
+            // What the client says of itself, where nobody asks for proof.
+            identity: Arc::new(Identity::named(connect.username.as_deref(), Arc::default())),
+        };
         let mut admission = self
             .desk
-            .with_line(|line| line.admit(connect, self.peer.clone(), fresh, self.desk.clock.now()));
+            .with_line(|line| line.admit(connect, arriving, fresh, self.desk.clock.now()));
         loop {
             match admission {
                 Admission::Admitted(connection) => {

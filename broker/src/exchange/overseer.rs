@@ -1,9 +1,12 @@
 //! The policy's seat: who is asked before an exchange proceeds and told when it has ended.
 
+use std::net::IpAddr;
+
 use mqtt_codec::{ClientId, Connect, Publish, Subscribe, Unsubscribe};
 
 use super::phase::Running;
 use super::{Ended, Exchange, Refusal};
+use crate::identity::Identity;
 use crate::message::Message;
 
 /// What an exchange asks for.
@@ -28,10 +31,20 @@ pub enum Ask<'a> {
 pub struct Request<'a> {
     /// The client on this conversation's other end.
     pub client_id: &'a ClientId,
-    /// The user name it connected with.
-    pub username: Option<&'a str>,
+    /// Who that is.
+    pub identity: &'a Identity,
+    /// Where it connected from, if by a network.
+    pub address: Option<IpAddr>,
     /// What is asked.
     pub ask: Ask<'a>,
+}
+
+impl<'a> Request<'a> {
+    /// The user name of the client.
+    #[must_use]
+    pub fn username(&self) -> Option<&'a str> {
+        self.identity.username.as_deref()
+    }
 }
 
 /// The overseer's answer. The exchange applies it.

@@ -1,15 +1,18 @@
 //! CONNECT: who may come in, and which session awaits him.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use mqtt_codec::{
     ClientId, Connack, ConnackProperties, ConnackReason, Connect, Packet, PacketKind, Version, Violation, Will,
     announced_version,
 };
 
-use super::{ConnectionKey, Line, Peer};
+use super::{ConnectionKey, Line};
 use crate::durable::{Durability, Health};
 use crate::effect::Cause;
 use crate::exchange::{Ask, Ended, Exchange, Kind, Refusal, Request, Verdict, phase};
+use crate::identity::Arriving;
 use crate::message::Millis;
 use crate::session::{Link, NEVER_SECS, Outbox, Trail};
 use crate::timers::Timer;
@@ -34,7 +37,7 @@ pub struct HeldConnect {
     exchange: Exchange<phase::Blocked>,
     connect: Connect,
     assigned: bool,
-    peer: Peer,
+    arriving: Arriving,
 }
 
 /// The line that a client's session lives on. A client without an identifier stays where it came in.
@@ -54,7 +57,7 @@ pub fn home_line(client_id: &ClientId, lines: u16, here: u16) -> u16 {
 
 impl Line {
     /// Takes a decoded CONNECT. `fresh` is a random number that an assigned client identifier is made of.
-    pub fn admit(&mut self, mut connect: Connect, peer: Peer, fresh: u128, now: Millis) -> Admission {
+    pub fn admit(&mut self, mut connect: Connect, arriving: Arriving, fresh: u128, now: Millis) -> Admission {
         self.turn.now = now;
         self.turn.counters.packets_in += 1;
         let exchange = self.turn.start(Kind::Connect);
@@ -76,7 +79,7 @@ impl Line {
             self.turn.end(exchange.stop(Refusal::PacketTooLarge));
             return Admission::Refused(BytesMut::new(), Refusal::PacketTooLarge);
         }
-        self.judge_connect(exchange, connect, assigned, peer)
+        self.judge_connect(exchange, connect, assigned, arriving)
     }
 
     /// Takes up a CONNECT that was held.
@@ -86,9 +89,9 @@ impl Line {
             exchange,
             connect,
             assigned,
-            peer,
+            arriving,
         } = held;
-        self.judge_connect(exchange.resume(), connect, assigned, peer)
+        self.judge_connect(exchange.resume(), connect, assigned, arriving)
     }
 
     /// Gives up a CONNECT that was held: its connection is gone.
@@ -119,16 +122,20 @@ impl Line {
         exchange: Exchange<phase::Running>,
         connect: Connect,
         assigned: bool,
-        peer: Peer,
+        arriving: Arriving,
     ) -> Admission {
+        if let Err(refusal) = self.check_rights(&connect, &arriving) {
+            return self.refuse(exchange.stop(refusal).into(), &connect);
+        }
         let request = Request {
             client_id: &connect.client_id,
-            username: connect.username.as_deref(),
+            identity: &arriving.identity,
+            address: arriving.peer.address(),
             ask: Ask::Connect(&connect),
         };
         match self.turn.judge(&exchange, &request) {
             Verdict::Proceed => {
-                let key = self.accept(&connect, assigned, peer);
+                let key = self.accept(&connect, assigned, arriving);
                 self.turn.end(exchange.finish());
                 self.settle();
                 Admission::Admitted(key)
@@ -140,7 +147,7 @@ impl Line {
                         exchange,
                         connect,
                         assigned,
-                        peer,
+                        arriving,
                     }),
                     millis,
                 )
@@ -225,7 +232,9 @@ impl Line {
     }
 
     /// Connects the client to its session, old or new, and writes CONNACK and what waits.
-    fn accept(&mut self, connect: &Connect, assigned: bool, peer: Peer) -> ConnectionKey {
+    fn accept(&mut self, connect: &Connect, assigned: bool, arriving: Arriving) -> ConnectionKey {
+        let Arriving { peer, identity } = arriving;
+        self.turn.asks_rights |= !identity.grants.is_empty();
         let found = self.directory.find(&connect.client_id, &self.slots);
         let was_kept = found.and_then(|slot| self.session_at(slot)?.id).is_some();
         if let Some(slot) = found {
@@ -238,7 +247,7 @@ impl Line {
             self.end_session(slot);
         }
         let resumed = kept.filter(|_| !connect.clean_start);
-        let slot = resumed.unwrap_or_else(|| self.create_session(connect.client_id.detach()));
+        let slot = resumed.unwrap_or_else(|| self.create_session(connect.client_id.detach(), Arc::clone(&identity)));
         self.epochs = self.epochs.wrapping_add(1);
         let key = ConnectionKey {
             slot,
@@ -255,7 +264,8 @@ impl Line {
             return key;
         };
         session.forget_timers(turn);
-        session.username = connect.username.as_deref().map(Box::from);
+        session.identity = identity;
+        session.last_address = None;
         session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
         if resumed.is_none() && session.expiry_secs > 0 && turn.keeper.sessions() != Durability::Memory {
             session.id = Some(turn.keeper.session_id());
@@ -275,12 +285,18 @@ impl Line {
         if silence > 0 {
             turn.timers.set(link.looks_at, session.key, Timer::KeepAlive(key.epoch));
         }
+        if let Some(at) = session.identity.expires_at {
+            turn.timers.set(at, session.key, Timer::Identity(key.epoch));
+        }
         link.trail.received(PacketKind::Connect);
         link.packets_in = 1;
         link.resumed = resumed.is_some();
         link.asleep = session.queue.is_asleep();
         link.paused = link.asleep;
         link.write(slot, &Packet::Connack(Box::new(connack)), turn);
+        if resumed.is_some() {
+            session.give_up_lost(turn);
+        }
         session.pump(turn);
         key
     }
@@ -294,7 +310,7 @@ impl Line {
         self.close(connection, Cause::TakenOver);
     }
 
-    fn new_link(&self, connect: &Connect, peer: Peer, epoch: u32) -> Link {
+    fn new_link(&self, connect: &Connect, peer: super::Peer, epoch: u32) -> Link {
         let limits = &self.turn.limits;
         let wide = connect.version == Version::V5;
         let properties = &connect.properties;

@@ -63,6 +63,7 @@ impl Line {
             Cause::ServerStopping => DisconnectReason::ServerShuttingDown,
             Cause::ClientDisconnected => DisconnectReason::NormalDisconnection,
             Cause::Refused(refusal) => refusal.disconnect(),
+            Cause::RightLost | Cause::IdentityExpired => DisconnectReason::NotAuthorized,
             Cause::ConnectionLost(_) | Cause::Violation(_) | Cause::Panic => DisconnectReason::UnspecifiedError,
         };
         self.close_with(connection, reason, cause);
@@ -113,6 +114,12 @@ impl Line {
         session.feeds.retain(|feed| feed.qos != QoS::AtMostOnce);
         session.held_until = None;
         let will = link.will.take();
+        if turn.asks_rights || will.is_some() {
+            session.last_address = link.peer.address().map(Box::new);
+        }
+        if let Some(at) = session.identity.expires_at {
+            turn.timers.cancel(at, key, Timer::Identity(link.epoch));
+        }
         if session.expiry_secs == 0 {
             session.will = will;
             self.end_session(connection.slot);
@@ -283,6 +290,8 @@ fn words_of(cause: &Cause) -> &str {
         Cause::Violation(words) => words,
         Cause::QueueFull => "the client does not take its messages fast enough and its queue is full",
         Cause::Refused(Refusal::QuotaExceeded) => "a receiver's queue is full",
+        Cause::RightLost => "a subscription is not allowed any more",
+        Cause::IdentityExpired => "the credentials have expired: authenticate again",
         Cause::ClientDisconnected
         | Cause::ConnectionLost(_)
         | Cause::KeepAliveTimeout

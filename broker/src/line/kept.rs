@@ -1,5 +1,7 @@
 //! The line and its store: batches out, progress and what was read in, and the start with what was kept.
 
+use std::sync::Arc;
+
 use mqtt_codec::{DisconnectReason, TopicFilter};
 
 use super::Line;
@@ -7,6 +9,7 @@ use super::will::Testator;
 use crate::durable::{Batch, Change, Fetched, Found, Health, Progress, SessionImage, WillImage};
 use crate::effect::{Cause, Effect};
 use crate::exchange::Refusal;
+use crate::identity::Identity;
 use crate::key::SessionKey;
 use crate::message::Millis;
 use crate::router::SubscriptionOptions;
@@ -122,12 +125,12 @@ impl Line {
             }
             self.end_session(slot);
         }
-        let slot = self.create_session(image.client_id);
+        let identity = Arc::new(Identity::shadow(image.username));
+        let slot = self.create_session(image.client_id, identity);
         let expiry_max = self.turn.limits.expiry_secs_max;
         let turn = &mut self.turn;
         let session = self.slots.get_mut(slot as usize)?.session.as_deref_mut()?;
         session.id = Some(image.id);
-        session.username = image.username;
         session.expiry_secs = image.expiry_secs.min(expiry_max);
         session.left_at = image.left_at.unwrap_or(now).min(now);
         session.will = image.will;

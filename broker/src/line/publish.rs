@@ -11,6 +11,7 @@ use mqtt_codec::{
 use super::hold::hold;
 use super::routes::Routes;
 use super::{ConnectionKey, Flow, Line};
+use crate::acl::Action;
 use crate::counters::Drop;
 use crate::durable::{Addressee, Change, Durability, Health, Place, Transfer};
 use crate::effect::Forward;
@@ -50,7 +51,7 @@ impl Line {
         self.judge_publish(connection, exchange, publish)
     }
 
-    /// Asks the overseer, then publishes. Also where a held PUBLISH goes on.
+    /// Asks the rights and the overseer, then publishes. Also where a held PUBLISH goes on.
     pub(super) fn judge_publish(
         &mut self,
         connection: ConnectionKey,
@@ -62,6 +63,9 @@ impl Line {
             return Flow::Closed;
         };
         let key = session.key;
+        if !turn.permits(session, Action::Publish, &publish.topic, publish.qos, publish.retain) {
+            return self.refuse_publish(connection, exchange, &publish, Refusal::NotAuthorized);
+        }
         let request = session.request(Ask::Publish(&publish));
         match turn.judge(&exchange, &request) {
             Verdict::Proceed => self.proceed(connection, key, exchange, &publish),

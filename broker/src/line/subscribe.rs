@@ -7,7 +7,7 @@ use mqtt_codec::{
 
 use super::hold::hold;
 use super::{ConnectionKey, Flow, Line};
-use crate::effect::Effect;
+use crate::effect::{Cause, Effect};
 use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
 use crate::message::Millis;
 use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
@@ -49,7 +49,8 @@ impl Line {
                 return Flow::Continue;
             }
         }
-        let refused: Vec<Option<Refusal>> = packet.filters.iter().map(|wanted| check_filter(wanted, turn)).collect();
+        let check = |wanted| check_filter(session, wanted, turn);
+        let refused: Vec<Option<Refusal>> = packet.filters.iter().map(check).collect();
         let wanted = packet
             .filters
             .iter()
@@ -163,9 +164,10 @@ impl Line {
             ) => {
                 let asked = filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
                 let granted = asked.zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
-                let granted =
-                    granted.map(|((wanted, _), _)| (wanted.filter.clone(), options_of(wanted, subscription_id)));
-                session.keep_subscriptions(granted, turn);
+                let granted: Vec<(TopicFilter, SubscriptionOptions)> = granted
+                    .map(|((wanted, _), _)| (wanted.filter.clone(), options_of(wanted, subscription_id)))
+                    .collect();
+                session.keep_subscriptions(granted.iter().cloned(), turn);
                 let (reasons, feeds) = outcome_of(filters, subscription_id, &refused, &outcomes);
                 write_suback(session, connection, id, reasons, turn);
                 // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
@@ -173,7 +175,11 @@ impl Line {
                     .feeds
                     .retain(|feed| feeds.iter().all(|latest| latest.filter != feed.filter));
                 session.feeds.extend(feeds);
+                let has_lost = session.give_up_lost_of(granted, turn);
                 session.pump(turn);
+                if has_lost && self.turn.limits.access.loss_disconnects {
+                    self.close(connection, Cause::RightLost);
+                }
             }
             (Asked::Unsubscribe(filters), RouteOutcomes::Unsubscribed(existed)) => {
                 // [MQTT-3.10.4-2] in 5.0: retained messages that have not been taken up stay where they are.
@@ -214,8 +220,11 @@ fn detach(wanted: SubscribeFilter) -> SubscribeFilter {
     }
 }
 
-fn check_filter(wanted: &SubscribeFilter, turn: &Turn) -> Option<Refusal> {
-    (wanted.filter.len() > turn.limits.topic_bytes_max).then_some(Refusal::TopicFilterInvalid)
+fn check_filter(session: &Session, wanted: &SubscribeFilter, turn: &Turn) -> Option<Refusal> {
+    if wanted.filter.len() > turn.limits.topic_bytes_max {
+        return Some(Refusal::TopicFilterInvalid);
+    }
+    (!session.may_subscribe(&wanted.filter, wanted.qos, turn)).then_some(Refusal::NotAuthorized)
 }
 
 /// The reason codes in the order of the filters ([MQTT-3.9.3-1] in 5.0), and the retained messages to be sent.

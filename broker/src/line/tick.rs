@@ -39,6 +39,7 @@ impl Line {
                 Timer::Will => self.check_will(key),
                 Timer::Hold(epoch) => self.hold_over(ConnectionKey { slot, epoch }),
                 Timer::Deliver => self.deliver_held(slot),
+                Timer::Identity(epoch) => self.close(ConnectionKey { slot, epoch }, Cause::IdentityExpired),
                 Timer::Purge => self.purge(slot),
             }
         }

@@ -1,13 +1,16 @@
 //! Wills: published when their client is lost, after their delay or with the end of the session.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mqtt_codec::{ClientId, PublishProperties, Will};
 
 use super::Line;
+use crate::acl::Subject;
 use crate::counters::Drop;
 use crate::durable::{Change, WillImage};
 use crate::exchange::{Ask, Kind, Refusal, Request, Verdict};
+use crate::identity::Identity;
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
 use crate::session::Session;
@@ -16,7 +19,8 @@ use crate::session::Session;
 pub(super) struct Testator {
     key: SessionKey,
     client_id: ClientId,
-    username: Option<Box<str>>,
+    identity: Arc<Identity>,
+    address: Option<IpAddr>,
 }
 
 impl Testator {
@@ -25,7 +29,16 @@ impl Testator {
         Self {
             key: nobody,
             client_id: image.client_id.clone(),
-            username: image.username.clone(),
+            identity: Arc::new(Identity::shadow(image.username.clone())),
+            address: None,
+        }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            identity: &self.identity,
+            client_id: &self.client_id,
+            address: self.address,
         }
     }
 }
@@ -35,7 +48,8 @@ impl Session {
         Testator {
             key: self.key,
             client_id: self.client_id.clone(),
-            username: self.username.clone(),
+            identity: Arc::clone(&self.identity),
+            address: self.address(),
         }
     }
 
@@ -89,7 +103,8 @@ impl Line {
     }
 
     /// [MQTT-3.1.2-8] in both: published as any message, retained if asked for, and judged as any message at the moment
-    /// when it is published. A will has no connection that could wait or be told, so all verdicts but Proceed drop it.
+    /// when it is published, by its client's rights and by the overseer. A will has no connection that could wait or be
+    /// told, so all verdicts but Proceed drop it.
     pub(super) fn publish_will(&mut self, will: &Will, of: &Testator) {
         let properties = will.properties.as_deref();
         let expiry_secs = properties.and_then(|properties| properties.message_expiry_secs);
@@ -104,9 +119,14 @@ impl Line {
             id: 0,
         });
         let exchange = self.turn.start(Kind::Will);
+        if !self.permits_will(will, &of.subject()) {
+            self.turn.end(exchange.stop(Refusal::NotAuthorized));
+            return self.turn.drop_message(Drop::Forbidden);
+        }
         let request = Request {
             client_id: &of.client_id,
-            username: of.username.as_deref(),
+            identity: &of.identity,
+            address: of.address,
             ask: Ask::Will(&message),
         };
         let refusal = match self.turn.judge(&exchange, &request) {

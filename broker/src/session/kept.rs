@@ -19,7 +19,7 @@ impl Session {
         Some(SessionImage {
             id: self.id?,
             client_id: self.client_id.clone(),
-            username: self.username.clone(),
+            username: self.identity.username.clone(),
             expiry_secs: self.expiry_secs,
             left_at: link.is_none().then_some(self.left_at),
             will: link.map_or(&self.will, |link| &link.will).clone(),
@@ -54,7 +54,7 @@ impl Session {
             let image = WillImage {
                 id,
                 client_id: self.client_id.clone(),
-                username: self.username.clone(),
+                username: self.identity.username.clone(),
                 will: will.as_ref().clone(),
             };
             turn.keeper.keep(Change::Will(Box::new(image)), durability);

@@ -1,12 +1,15 @@
 //! A message is offered to one session: written at once, queued, or dropped with a reason.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mqtt_codec::{Alias, ClientId, PacketId, PacketKind, Patch, QoS, TopicName, Version};
 
 use super::{Delivery, Link, Parcel, Security, Session};
+use crate::acl::Action;
 use crate::counters::Drop;
 use crate::exchange::{Ask, Exchange, Kind, Request, Verdict, phase};
+use crate::identity::Identity;
 use crate::limits::QueueFull;
 use crate::message::Message;
 use crate::router::{Receiver, ShareKey, SubscriptionIds};
@@ -53,7 +56,9 @@ impl Session {
         // [MQTT-3.8.4-8] in 5.0: the lower of both, never dropped for being higher.
         let qos = parcel.qos.min(receiver.qos);
         let retain = parcel.retain && receiver.retain_as_published;
-        let offered = if qos == QoS::AtMostOnce {
+        let offered = if !turn.permits(self, Action::Receive, parcel.topic, qos, false) {
+            Offered::Dropped(Drop::Forbidden)
+        } else if qos == QoS::AtMostOnce {
             self.offer_unacknowledged(parcel, receiver, retain, turn)
         } else {
             let delivery = Delivery {
@@ -89,7 +94,7 @@ impl Session {
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
             exchange = match judge_delivery(
-                (&self.client_id, self.username.as_deref()),
+                (&self.client_id, &self.identity, link.peer.address()),
                 exchange,
                 &parcel.message(),
                 turn,
@@ -151,7 +156,7 @@ impl Session {
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
             exchange = match judge_delivery(
-                (&self.client_id, self.username.as_deref()),
+                (&self.client_id, &self.identity, self.address()),
                 exchange,
                 &delivery.message,
                 turn,
@@ -268,14 +273,15 @@ pub(crate) enum Judged {
 
 /// Asks the overseer whether a message may be delivered. The exchange has ended unless it may.
 pub(crate) fn judge_delivery(
-    (client_id, username): (&ClientId, Option<&str>),
+    (client_id, identity, address): (&ClientId, &Identity, Option<IpAddr>),
     exchange: Exchange<phase::Running>,
     message: &Message,
     turn: &mut Turn,
 ) -> Judged {
     let request = Request {
         client_id,
-        username,
+        identity,
+        address,
         ask: Ask::Deliver(message),
     };
     match turn.judge(&exchange, &request) {

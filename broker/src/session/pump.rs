@@ -7,6 +7,7 @@ use mqtt_codec::{PacketId, PacketKind, QoS, encode_short};
 use super::feed::Fed;
 use super::offer::{Judged, Offered, Terms, judge_delivery};
 use super::{Acknowledged, Delivery, Link, Parcel, Resend, Session};
+use crate::acl::{Action, Subject};
 use crate::counters::Drop;
 use crate::exchange::{DeliverEvent, Kind};
 use crate::turn::Turn;
@@ -84,11 +85,25 @@ impl Session {
     }
 
     fn resend(&mut self, turn: &mut Turn) {
-        let mut too_large = Vec::new();
+        let mut given_up = Vec::new();
+        let asks_rights = turn.asks_rights;
         let Some(link) = &mut self.link else { return };
+        let subject = Subject {
+            identity: &self.identity,
+            client_id: &self.client_id,
+            address: link.peer.address(),
+        };
         while self.inflight.resends() && link.out.len() < turn.limits.out_bytes_max {
             match self.inflight.next_resend(link.window) {
                 Some(Resend::Pubrel(id)) => link.write_ack(self.key.slot(), PacketKind::Pubrel, id, turn),
+                Some(Resend::Publish(id, delivery)) if asks_rights && !is_permitted(&delivery, &subject, turn) => {
+                    turn.drop_message(Drop::Forbidden);
+                    // A QoS 2 message that was sent belongs to this session: [MQTT-4.8.2-5] in 5.0.
+                    if delivery.via.is_some() && delivery.qos == QoS::AtLeastOnce {
+                        turn.handed_back.push((self.key, delivery));
+                    }
+                    given_up.push(id);
+                }
                 Some(Resend::Publish(id, delivery)) => {
                     turn.templates.next_parcel();
                     let parcel = Parcel::of(&delivery.message);
@@ -103,13 +118,13 @@ impl Session {
                     if link.write_publish(self.key.slot(), &parcel, &terms, turn).is_err() {
                         // The new connection takes smaller packets only: [MQTT-3.1.2-25] in 5.0.
                         turn.drop_message(Drop::TooLarge);
-                        too_large.push(id);
+                        given_up.push(id);
                     }
                 }
                 None => break,
             }
         }
-        for id in too_large {
+        for id in given_up {
             self.abandon(id, turn);
         }
     }
@@ -120,6 +135,10 @@ impl Session {
         }
         let Some(delivery) = self.queue.pop() else { return false };
         turn.counters.queued = turn.counters.queued.saturating_sub(1);
+        if !self.permits_delivery(&delivery, turn) {
+            self.withhold(delivery, turn);
+            return true;
+        }
         self.send_waiting(delivery, turn);
         true
     }
@@ -155,6 +174,10 @@ impl Session {
             return false;
         };
         match feed.next(turn.tables.as_ref(), turn.now) {
+            Fed::Next(delivery) if !self.permits_delivery(&delivery, turn) => {
+                turn.drop_message(Drop::Forbidden);
+                true
+            }
             Fed::Next(delivery) if delivery.qos == QoS::AtMostOnce => {
                 self.send_retained(&delivery, turn);
                 true
@@ -177,7 +200,7 @@ impl Session {
         let mut exchange = turn.start(Kind::Deliver);
         if turn.judges_deliveries {
             exchange = match judge_delivery(
-                (&self.client_id, self.username.as_deref()),
+                (&self.client_id, &self.identity, link.peer.address()),
                 exchange,
                 &delivery.message,
                 turn,
@@ -220,6 +243,12 @@ impl Session {
         }
         done
     }
+}
+
+fn is_permitted(delivery: &Delivery, subject: &Subject<'_>, turn: &Turn) -> bool {
+    let topic = &delivery.message.topic;
+    let decision = turn.rights.decide(subject, Action::Receive, topic, delivery.qos, false);
+    decision.allowed
 }
 
 impl Link {

@@ -259,7 +259,7 @@ impl Overseer for Doorman {
         let Ask::Connect(connect) = request.ask else {
             return Verdict::Proceed;
         };
-        let knows = request.username == Some("user") && connect.password.as_deref() == Some(b"word".as_slice());
+        let knows = request.username() == Some("user") && connect.password.as_deref() == Some(b"word".as_slice());
         if knows {
             Verdict::Proceed
         } else {

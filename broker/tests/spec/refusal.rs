@@ -328,8 +328,11 @@ fn acknowledge_flags(world: &mut World, client_id: &str, clean_start: bool) -> u
         clean_start,
         ..Connect::new(V5, ClientId::new(client_id).unwrap())
     };
-    let peer = broker::line::Peer::Local("raw".to_owned());
-    let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, peer, 1, world.now) else {
+    let arriving = broker::identity::Arriving {
+        peer: broker::line::Peer::Local("raw".to_owned()),
+        identity: std::sync::Arc::new(broker::identity::Identity::anonymous("test".into())),
+    };
+    let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, arriving, 1, world.now) else {
         panic!("not admitted");
     };
     let (_, out) = world.lines[0].outbox(key.slot).unwrap();

@@ -89,8 +89,11 @@ fn v5_3_1_4_3_a_late_packet_of_the_elder_connection_is_ignored() {
     world.subscribe(watcher, "#", QoS::AtMostOnce);
     let admit = |world: &mut World| {
         let connect = mqtt_codec::Connect::new(V5, mqtt_codec::ClientId::new("me").unwrap());
-        let peer = broker::line::Peer::Local("raw".to_owned());
-        let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, peer, 1, world.now) else {
+        let arriving = broker::identity::Arriving {
+            peer: broker::line::Peer::Local("raw".to_owned()),
+            identity: std::sync::Arc::new(broker::identity::Identity::anonymous("test".into())),
+        };
+        let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, arriving, 1, world.now) else {
             panic!("not admitted");
         };
         key

@@ -94,8 +94,11 @@ fn v5_3_1_2_8_the_will_follows_a_panic() {
         will: Some(will(false, QoS::AtMostOnce)),
         ..mqtt_codec::Connect::new(V5, mqtt_codec::ClientId::new("a").unwrap())
     };
-    let peer = broker::line::Peer::Local("raw".to_owned());
-    let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, peer, 1, world.now) else {
+    let arriving = broker::identity::Arriving {
+        peer: broker::line::Peer::Local("raw".to_owned()),
+        identity: std::sync::Arc::new(broker::identity::Identity::anonymous("test".into())),
+    };
+    let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, arriving, 1, world.now) else {
         panic!("not admitted");
     };
     world.lines[0].lost(key, Lost::Panic, world.now);

@@ -94,6 +94,9 @@ impl World {
         self.tables = WorldTables::new(&self.config);
         self.presence = Arc::new(Presence::new(count, 100_000));
         self.lines = lines_of(&self.config, &self.tables, &self.presence, image.serial);
+        for line in &mut self.lines {
+            line.set_rights(self.rights.clone(), self.now);
+        }
         for message in image.retained.values() {
             let taken = self.tables.retained.borrow_mut().apply(message);
             taken.expect("room for what was retained before");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use broker::key::SessionKey;
 use broker::message::{Message, Millis};
-use broker::router::{Matches, Receiver, Retained, RetainedRefusal, Router, ScanBudget, ShareKey};
+use broker::router::{Matches, Receiver, Retained, RetainedRefusal, Router, ScanBudget, ShareKey, SubscriptionOptions};
 use broker::tables::Tables;
 use mqtt_codec::{TopicFilter, TopicName};
 
@@ -42,6 +42,10 @@ impl Tables for WorldTables {
 
     fn group(&self, key: &ShareKey) -> Vec<Receiver> {
         self.router.borrow().group(key)
+    }
+
+    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.router.borrow().subscriptions(session)
     }
 
     fn retain(&self, message: &Arc<Message>) -> Result<(), RetainedRefusal> {
