@@ -27,8 +27,8 @@ pub struct Identity {
     pub expires_at: Option<Millis>,
     /// The name of the listener that he came in by.
     pub listener: Arc<str>,
-    /// See [`Identity::shadow`].
-    is_shadow: bool,
+    /// Its name is all that is known: see [`Identity::shadow`].
+    pub is_shadow: bool,
 }
 
 impl Identity {
@@ -61,12 +61,6 @@ impl Identity {
             is_shadow: true,
             ..Self::anonymous(Arc::default())
         }
-    }
-
-    /// Whether its name is all that is known.
-    #[must_use]
-    pub fn is_shadow(&self) -> bool {
-        self.is_shadow
     }
 
     /// Whether a session that `owner` opened may be taken up by this one. A session without an owner is anyone's.

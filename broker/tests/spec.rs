@@ -24,6 +24,7 @@ mod spec {
     mod refusal;
     mod resend;
     mod retained;
+    mod rights;
     mod session;
     mod shared;
     mod subscribe;

@@ -78,7 +78,7 @@ impl Book {
         if !self.clients.is_empty() {
             self.clients.get(subject.client_id).into_iter().for_each(&mut visit);
         }
-        if identity.is_shadow() {
+        if identity.is_shadow {
             return visit(&self.denied_to_some);
         }
         if !self.groups.is_empty() {
