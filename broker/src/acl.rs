@@ -55,6 +55,7 @@ pub use rule::{Action, Actions, FilterError, Rule};
 
 use crate::identity::Identity;
 use book::{Book, grants_part, judge_grants};
+use rule::Names;
 use section::{Question, Rank};
 
 mod book;
@@ -153,13 +154,15 @@ impl Rights {
         if identity.is_superuser {
             return Decision::of(true, Ground::Superuser);
         }
+        let grants = &identity.grants;
+        let uses_names = !grants.is_empty() || self.0.as_ref().is_some_and(|book| book.uses_names);
+        let names = if uses_names { subject.names() } else { Names::UNUSED };
         let question = Question {
             action,
             asked,
             qos,
-            names: subject.names(),
+            names,
         };
-        let grants = &identity.grants;
         if let Some((place, allow)) = judge_grants(grants, &question) {
             let mut decision = Decision::of(allow, Ground::Grant(place));
             decision.is_wide = !allow && action == Action::Subscribe && grants_part(grants, &question, place as usize);

@@ -315,7 +315,9 @@ impl Line {
     /// Gives to others what members of groups may not have, and ends connections whose queues overflowed: the slow
     /// client is the one who pays.
     fn settle(&mut self) {
-        self.pass_on();
+        if !self.turn.handed_back.is_empty() {
+            self.pass_on();
+        }
         while let Some(slot) = self.turn.overflowed.pop() {
             self.close_slow(slot);
         }

@@ -70,12 +70,16 @@ impl Turn {
     }
 
     /// Whether this session's client may do this on the topic.
+    #[inline]
     pub(crate) fn permits(&self, session: &Session, action: Action, topic: &str, qos: QoS, retain: bool) -> bool {
-        !self.asks_rights
-            || self
-                .rights
-                .decide(&session.subject(), action, topic, qos, retain)
-                .allowed
+        !self.asks_rights || self.ask_rights(session, (action, retain), topic, qos)
+    }
+
+    /// Apart, so that those who have no rights to ask do not carry it along.
+    #[inline(never)]
+    fn ask_rights(&self, session: &Session, (action, retain): (Action, bool), topic: &str, qos: QoS) -> bool {
+        let decision = self.rights.decide(&session.subject(), action, topic, qos, retain);
+        decision.allowed
     }
 
     pub(crate) fn drop_message(&mut self, reason: Drop) {

@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 
 use super::Subject;
 use super::network::{Network, Networks};
-use super::rule::{Names, Reach, Rule};
-use super::section::{Question, Rank, Ruling, Section};
+use super::rule::{Level, Names, Reach, Rule};
+use super::section::{Question, Rank, RuleKind, Ruling, Section};
 
 /// Whom a rule is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +35,18 @@ pub(super) struct Book {
     networks: Networks,
     /// What is denied to any group, listener or address: it holds for a client of whom these are not known.
     denied_to_some: Section,
+    /// Whether `%u`, `%c` or what Mosquitto's patterns refuse matters to any rule.
+    pub(super) uses_names: bool,
 }
 
 impl Book {
     pub(super) fn insert(&mut self, who: &Who, rank: Rank, rule: Rule) {
+        let is_pattern = matches!(rank.kind, RuleKind::PatternAllow | RuleKind::PatternDeny);
+        self.uses_names |= is_pattern
+            || rule
+                .levels
+                .iter()
+                .any(|level| matches!(level, Level::User | Level::Client));
         if !rule.allow && matches!(who, Who::Group(_) | Who::Listener(_) | Who::Address(_)) {
             self.denied_to_some.insert(rank, rule.clone());
         }

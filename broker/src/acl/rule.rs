@@ -206,6 +206,13 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    /// Where no rule asks for them.
+    pub(super) const UNUSED: Self = Self {
+        user: None,
+        client: None,
+        are_refused: false,
+    };
+
     pub(super) fn new(user: Option<&'a str>, client: &'a str) -> Self {
         let is_safe = |name: &&str| !name.contains(['+', '#', '/']);
         let is_usable = |name: &&str| !name.is_empty() && is_safe(name);

@@ -85,6 +85,9 @@ impl Session {
     }
 
     fn resend(&mut self, turn: &mut Turn) {
+        if !self.inflight.resends() {
+            return;
+        }
         let mut given_up = Vec::new();
         let asks_rights = turn.asks_rights;
         let Some(link) = &mut self.link else { return };
