@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::listeners::LISTENERS;
+pub use crate::listeners::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
 use crate::rule::{ADDRESS, LOG_LEVEL, PATH, TOPIC_FILTER, TOPIC_START};
 use crate::table::Allowed::{self, List, OneOf, Range, Text};
 use crate::table::{Section, Setting, Tables, choice, element, section};
@@ -28,6 +30,10 @@ section! {
         connect_burst: u32 = 2000, Range(1..=1_000_000), "connections";
         /// How long a connection may take to send its CONNECT.
         connect_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
+        /// How long a connection may take for its TLS handshake, and again for its WebSocket upgrade.
+        tls_handshake_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
+        /// TLS handshakes under way at once on one line of one listener; one more ends the oldest of them.
+        tls_handshakes_max: usize = 1000, Range(1..=1_000_000), "handshakes";
     }
 }
 
@@ -208,13 +214,33 @@ element! {
 const OVERRIDES: Tables = Tables {
     keys: Override::KEYS,
     tables_max: 256,
+    agree: |_| Ok(()),
     example: r#"[{ filter = "telemetry/#", durability = "memory" }]"#,
+};
+
+/// What stands in no section, and therefore before all of them.
+const UNSECTIONED: Section = Section {
+    name: "",
+    about: &["What stands in no section."],
+    settings: &[Setting {
+        section: "",
+        key: "listeners",
+        about: &[
+            "Listeners beside that of the section listener: TLS, WebSocket, Unix sockets, and further TCP. Limits that one",
+            "does not give are those of the section listener.",
+        ],
+        unit: "",
+        allowed: Allowed::Tables(LISTENERS),
+        optional: false,
+    }],
 };
 
 /// All settings of the broker. `Configuration::default()` is what an empty file gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
+    /// Listeners beside that of the section `listener`.
+    pub listeners: Vec<FurtherListener>,
     /// Taking connections.
     pub listener: Listener,
     /// Sizes that a packet and its parts may have.
@@ -233,6 +259,7 @@ pub struct Configuration {
 
 /// The table: every section in the order of the generated file.
 pub(crate) const SECTIONS: &[Section] = &[
+    UNSECTIONED,
     Listener::TABLE,
     Packet::TABLE,
     Session::TABLE,

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use toml::Value;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
+use toml::{Table, Value};
 
 use crate::configuration::settings;
 use crate::error::Error;
 use crate::layers::Entry;
 use crate::nearest::nearest;
 use crate::origin::Origin;
-use crate::table::Setting;
+use crate::table::{Disagreement, Setting, Tables};
 
 /// Reads the file's entries.
 pub(crate) fn read(file: &Path) -> Result<Vec<Entry>, Error> {
@@ -97,7 +97,10 @@ fn check_tables(setting: &Setting, list: &DeValue<'_>, origin: &impl Fn(usize) -
     for item in items {
         if let Some(table) = item.get_ref().as_table() {
             check_table(setting, tables.keys, table, origin)?;
-            let missing = tables.keys.iter().find(|key| !table.contains_key(key.key));
+            let missing = tables
+                .keys
+                .iter()
+                .find(|key| !key.optional && !table.contains_key(key.key));
             if let Some(key) = missing {
                 return Err(Error::MissingKey {
                     origin: origin(item.span().start),
@@ -108,7 +111,36 @@ fn check_tables(setting: &Setting, list: &DeValue<'_>, origin: &impl Fn(usize) -
             }
         }
     }
-    Ok(())
+    check_agreement(setting, tables, items, origin)
+}
+
+/// Checks what the keys of the tables make of each other.
+fn check_agreement(
+    setting: &Setting,
+    tables: &Tables,
+    items: &DeArray<'_>,
+    origin: &impl Fn(usize) -> Origin,
+) -> Result<(), Error> {
+    let plain_tables = items
+        .iter()
+        .filter_map(|item| plain(item.get_ref()).as_table().cloned());
+    let plain_tables: Vec<Table> = plain_tables.collect();
+    let Err(disagreement) = (tables.agree)(&plain_tables) else {
+        return Ok(());
+    };
+    let Disagreement { table, key, allowed } = disagreement;
+    let item = items.get(table);
+    let written = item.and_then(|item| item.get_ref().as_table()?.get_key_value(key));
+    let offset = written.map(|(written, _)| written.span().start);
+    let offset = offset
+        .or_else(|| item.map(|item| item.span().start))
+        .unwrap_or_default();
+    Err(Error::NotAllowed {
+        origin: origin(offset),
+        key: format!("{}.{key}", setting.name()),
+        value: written.map_or("missing".to_owned(), |(_, value)| plain(value.get_ref()).to_string()),
+        allowed,
+    })
 }
 
 /// Checks the keys that one table of a list has.

@@ -164,10 +164,7 @@ fn defaults() -> Result<Vec<Entry>, Error> {
     let defaults = Loaded::value_of(&Configuration::default())?;
     settings()
         .map(|setting| {
-            let value = defaults
-                .get(setting.section)
-                .and_then(|section| section.get(setting.key))
-                .cloned();
+            let value = setting.find(&defaults).cloned();
             let value = value.ok_or_else(|| Error::Inconsistent(format!("`{}` has no default", setting.name())))?;
             Entry::new(&setting.name(), Origin::Default, |_| value)
         })
@@ -177,6 +174,10 @@ fn defaults() -> Result<Vec<Entry>, Error> {
 fn origins(merged: &Config) -> Result<Map<String, String>, Error> {
     let mut origins = Map::new();
     for (section, keys) in merged.collect().map_err(inconsistent)? {
+        if matches!(keys.kind, ValueKind::Array(_)) {
+            origins.insert(section, keys.origin().unwrap_or_default().to_owned());
+            continue;
+        }
         for (key, value) in keys.into_table().map_err(inconsistent)? {
             origins.insert(
                 format!("{section}.{key}"),

@@ -14,6 +14,7 @@ mod error;
 mod file;
 mod flag;
 mod layers;
+mod listeners;
 mod loaded;
 pub mod manual;
 mod nearest;
@@ -22,6 +23,7 @@ mod rule;
 mod table;
 
 pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Session, Storage};
+pub use configuration::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
 pub use configuration::{Durability, Engine, LogFormat, Override, QueueFull};
 pub use error::{Contradiction, Error};
 pub use layers::Layers;

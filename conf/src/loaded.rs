@@ -34,12 +34,11 @@ impl fmt::Display for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = Self::value_of(&self.configuration).map_err(|_| fmt::Error)?;
         for (nth, section) in SECTIONS.iter().enumerate() {
-            writeln!(f, "{}[{}]", if nth == 0 { "" } else { "\n" }, section.name)?;
+            if !section.name.is_empty() {
+                writeln!(f, "{}[{}]", if nth == 0 { "" } else { "\n" }, section.name)?;
+            }
             for setting in section.settings {
-                let value = values
-                    .get(section.name)
-                    .and_then(|section| section.get(setting.key))
-                    .ok_or(fmt::Error)?;
+                let value = setting.find(&values).ok_or(fmt::Error)?;
                 let line = format!("{} = {value}", setting.key);
                 writeln!(f, "{line:<44} # {}", self.origin(&setting.name()).unwrap_or_default())?;
             }

@@ -30,9 +30,11 @@ pub fn sample() -> Result<String, Error> {
     );
     push(&mut text, "`strowger check FILE` tells whether a file is good.");
     for section in SECTIONS {
-        text.push('\n');
-        push(&mut text, &one_line(section.about));
-        let _ = writeln!(text, "[{}]", section.name);
+        if !section.name.is_empty() {
+            text.push('\n');
+            push(&mut text, &one_line(section.about));
+            let _ = writeln!(text, "[{}]", section.name);
+        }
         for setting in section.settings {
             text.push('\n');
             push(&mut text, &setting.meaning());
@@ -40,7 +42,8 @@ pub fn sample() -> Result<String, Error> {
             if let Some(tables) = setting.tables() {
                 for key in tables.keys {
                     let (name, meaning, allowed) = (key.key, key.meaning(), key.allowed());
-                    push(&mut text, &format!("{name}: {meaning} Allowed: {allowed}."));
+                    let presence = if key.optional { " (optional)" } else { "" };
+                    push(&mut text, &format!("{name}{presence}: {meaning} Allowed: {allowed}."));
                 }
                 push(&mut text, &format!("For example: {} = {}", setting.key, tables.example));
             }
@@ -68,7 +71,12 @@ pub fn reference() -> Result<String, Error> {
          file is good.\n",
     );
     for section in SECTIONS {
-        let _ = write!(text, "\n## {}\n\n{}\n\n", section.name, one_line(section.about));
+        let title = if section.name.is_empty() {
+            "Before all sections"
+        } else {
+            section.name
+        };
+        let _ = write!(text, "\n## {title}\n\n{}\n\n", one_line(section.about));
         text.push_str(
             "| Key | Default | Allowed | Unit | Environment variable | Meaning |\n|---|---|---|---|---|---|\n",
         );
@@ -106,28 +114,30 @@ fn push_tables(text: &mut String, list: &Setting, tables: &Tables) {
     let name = list.name();
     let _ = write!(
         text,
-        "\nEach `[[{name}]]` has all of these keys; in one line it is `{} = {}`.\n\n\
-         | Key | Allowed | Meaning |\n|---|---|---|\n",
+        "\nEach `[[{name}]]` has these keys; in one line it is `{} = {}`.\n\n\
+         | Key | Needed | Allowed | Unit | Meaning |\n|---|---|---|---|---|\n",
         list.key, tables.example
     );
     for key in tables.keys {
-        let _ = writeln!(text, "| `{}` | {} | {} |", key.name(), key.allowed, key.meaning());
+        let needed = if key.optional { "no" } else { "yes" };
+        let unit = if key.unit.is_empty() { "–" } else { key.unit };
+        let (name, allowed, meaning) = (key.name(), &key.allowed, key.meaning());
+        let _ = writeln!(text, "| `{name}` | {needed} | {allowed} | {unit} | {meaning} |");
     }
 }
 
 fn default_of<'a>(defaults: &'a Value, setting: &Setting) -> Result<&'a Value, Error> {
-    let value = defaults
-        .get(setting.section)
-        .and_then(|section| section.get(setting.key));
+    let value = setting.find(defaults);
     value.ok_or_else(|| Error::Inconsistent(format!("`{}` has no default", setting.name())))
 }
 
 /// Appends `comment` as lines that start with `# `.
 fn push(text: &mut String, comment: &str) {
-    let mut width = WIDTH;
+    text.push('#');
+    let mut width = 1;
     for word in comment.split_whitespace() {
         if width + 1 + word.len() > WIDTH {
-            text.push_str(if width == WIDTH { "#" } else { "\n#" });
+            text.push_str("\n#");
             width = 1;
         }
         let _ = write!(text, " {word}");

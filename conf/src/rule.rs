@@ -41,7 +41,75 @@ pub(crate) const TOPIC_START: Rule = Rule {
     holds: |text| !text.contains(['+', '#', '\0']),
 };
 
-fn is_address(text: &str) -> bool {
+/// `host:port`, or the path of a Unix socket; which of them is wanted shows with the transport.
+pub(crate) const LISTEN: Rule = Rule {
+    says: "host:port such as \"0.0.0.0:8883\", or the path of a socket for \"unix\"",
+    holds: |text| is_address(text) || (PATH.holds)(text),
+};
+
+/// A name for logs and access rules.
+pub(crate) const NAME: Rule = Rule {
+    says: "1 to 64 letters, digits and - _ . :",
+    holds: |text| {
+        (1..=64).contains(&text.len())
+            && text
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "-_.:".contains(letter))
+    },
+};
+
+/// The path of a URL, without a query.
+pub(crate) const URL_PATH: Rule = Rule {
+    says: "a path such as \"/mqtt\"",
+    holds: |text| {
+        text.starts_with('/') && text.len() <= 256 && text.bytes().all(|b| b.is_ascii_graphic() && !b"?#".contains(&b))
+    },
+};
+
+/// An Origin as browsers send it (RFC 6454, section 6.2): scheme, host, and the port if it is not the scheme's own.
+pub(crate) const ORIGIN: Rule = Rule {
+    says: "an origin such as \"https://app.example.com\", without a path",
+    holds: |text| {
+        text == "null"
+            || text.split_once("://").is_some_and(|(scheme, host)| {
+                !scheme.is_empty()
+                    && !host.is_empty()
+                    && !host.contains('/')
+                    && text.bytes().all(|b| b.is_ascii_graphic())
+            })
+    },
+};
+
+/// Rights of a file.
+pub(crate) const FILE_MODE: Rule = Rule {
+    says: "rights in octal such as \"0660\"",
+    holds: |text| (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit)),
+};
+
+/// The name or number of a user or group.
+pub(crate) const ACCOUNT: Rule = Rule {
+    says: "a name or a number that the system knows",
+    holds: |text| !text.is_empty() && text.len() <= 64 && !text.contains([':', '/', ' ', '\0']),
+};
+
+/// A network, or one address.
+pub(crate) const NETWORK: Rule = Rule {
+    says: "a network such as \"10.0.0.0/8\" or an address such as \"::1\"",
+    holds: is_network,
+};
+
+fn is_network(text: &str) -> bool {
+    let (address, length) = text
+        .split_once('/')
+        .map_or((text, None), |(address, length)| (address, Some(length)));
+    let Ok(address) = address.parse::<std::net::IpAddr>() else {
+        return false;
+    };
+    let bits_max = if address.is_ipv4() { 32 } else { 128 };
+    length.is_none_or(|length| length.parse::<u8>().is_ok_and(|bits| bits <= bits_max))
+}
+
+pub(crate) fn is_address(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else {
         return false;
     };

@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     /// What a number counts; empty for text.
     pub(crate) unit: &'static str,
     pub(crate) allowed: Allowed,
+    /// A key of a list's tables that may be missing. Settings never are: they have a default.
+    pub(crate) optional: bool,
 }
 
 /// Which values a setting takes.
@@ -46,17 +48,41 @@ pub(crate) enum Allowed {
 /// What a list of tables may hold.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    /// The keys of each table, none of which may be missing.
+    /// The keys of each table.
     pub(crate) keys: &'static [Setting],
     pub(crate) tables_max: usize,
+    /// Whether keys that are good by themselves agree with each other, in one table and over all.
+    pub(crate) agree: fn(&[Table]) -> Result<(), Disagreement>,
     /// A list with one table, as the file writes it.
     pub(crate) example: &'static str,
 }
 
+/// Keys of a list's tables that do not agree.
+#[derive(Debug)]
+pub(crate) struct Disagreement {
+    /// Which table, counted from 0.
+    pub(crate) table: usize,
+    /// The key to blame, whether it is there or missing.
+    pub(crate) key: &'static str,
+    /// What would be right, to go after "allowed: ".
+    pub(crate) allowed: String,
+}
+
 impl Setting {
-    /// `section.key`, as it is named in messages and in `--set`.
+    /// `section.key`, as it is named in messages and in `--set`; a key of no section stands alone.
     pub(crate) fn name(&self) -> String {
+        if self.section.is_empty() {
+            return self.key.to_owned();
+        }
         format!("{}.{}", self.section, self.key)
+    }
+
+    /// Its value among those of a whole configuration.
+    pub(crate) fn find<'a>(&self, values: &'a Value) -> Option<&'a Value> {
+        if self.section.is_empty() {
+            return values.get(self.key);
+        }
+        values.get(self.section)?.get(self.key)
     }
 
     /// The environment variable that sets it.
@@ -91,6 +117,7 @@ impl Setting {
     pub(crate) fn check(&self, value: Value) -> Option<Value> {
         let value = match (&self.allowed, value) {
             (Allowed::List(_), Value::String(only)) => Value::Array(vec![Value::String(only)]),
+            (Allowed::Tables(tables), Value::Array(items)) => return tables.check(items).map(Value::Array),
             (_, value) => value,
         };
         let holds = match &self.allowed {
@@ -100,7 +127,7 @@ impl Setting {
             Allowed::List(rule) => value.as_array().is_some_and(|items| {
                 !items.is_empty() && items.iter().all(|item| item.as_str().is_some_and(rule.holds))
             }),
-            Allowed::Tables(tables) => value.as_array().is_some_and(|items| tables.hold(items)),
+            Allowed::Tables(_) => false,
         };
         holds.then_some(value)
     }
@@ -111,13 +138,6 @@ impl Setting {
             Allowed::Tables(tables) => Some(tables),
             Allowed::Range(_) | Allowed::OneOf(_) | Allowed::Text(_) | Allowed::List(_) => None,
         }
-    }
-
-    /// Whether `table` has this key with a value that is allowed.
-    fn is_in(&self, table: &Table) -> bool {
-        table
-            .get(self.key)
-            .is_some_and(|value| self.check(value.clone()).is_some())
     }
 
     /// The allowed values in words, with the unit.
@@ -132,12 +152,29 @@ impl Setting {
 }
 
 impl Tables {
-    fn hold(&self, items: &[Value]) -> bool {
-        items.len() <= self.tables_max
-            && items.iter().all(|item| {
-                item.as_table()
-                    .is_some_and(|table| table.len() == self.keys.len() && self.keys.iter().all(|key| key.is_in(table)))
-            })
+    /// Gives the tables back in the shape that the typed struct wants, or None if one is not allowed.
+    fn check(&self, items: Vec<Value>) -> Option<Vec<Value>> {
+        if items.len() > self.tables_max {
+            return None;
+        }
+        let tables = items.iter().map(|item| self.check_table(item.as_table()?.clone()));
+        let tables: Vec<Table> = tables.collect::<Option<_>>()?;
+        (self.agree)(&tables).ok()?;
+        Some(tables.into_iter().map(Value::Table).collect())
+    }
+
+    fn check_table(&self, mut table: Table) -> Option<Table> {
+        let mut checked = Table::new();
+        for key in self.keys {
+            match table.remove(key.key) {
+                Some(value) => {
+                    checked.insert(key.key.to_owned(), key.check(value)?);
+                }
+                None if key.optional => {}
+                None => return None,
+            }
+        }
+        table.is_empty().then_some(checked)
     }
 }
 
@@ -155,7 +192,8 @@ impl fmt::Display for Allowed {
             Self::Text(rule) => f.write_str(rule.says),
             Self::List(rule) => write!(f, "{}, or a list of at least one", rule.says),
             Self::Tables(tables) => {
-                let keys: Vec<_> = tables.keys.iter().map(|key| key.key).collect();
+                let required = tables.keys.iter().filter(|key| !key.optional);
+                let keys: Vec<_> = required.map(|key| key.key).collect();
                 let keys = keys.join(" and ");
                 write!(f, "tables with {keys} in the file, at most {}", tables.tables_max)
             }
@@ -202,6 +240,7 @@ macro_rules! section {
                         about: &[$($doc),*],
                         unit: concat!($($unit)?),
                         allowed: $allowed,
+                        optional: false,
                     },
                 )*],
             };
@@ -219,14 +258,15 @@ macro_rules! written {
     };
 }
 
-/// Defines the tables of a list: their struct and their keys, each of which must be given.
+/// Defines the tables of a list: their struct and their keys.
 ///
-/// A row reads `key: type, allowed values;`. The name is that of the list, `section.key`.
+/// A row reads `key: type, allowed values, "unit", optional;`. An optional key's type is an `Option`; any other must be
+/// given. The name is that of the list, `section.key`.
 macro_rules! element {
     (
         $(#[doc = $about:literal])*
         $name:literal $element:ident {
-            $( $(#[doc = $doc:literal])* $key:ident: $type:ty, $allowed:expr; )*
+            $( $(#[doc = $doc:literal])* $key:ident: $type:ty, $allowed:expr $(, $unit:literal)? $(, $optional:ident)?; )*
         }
     ) => {
         $(#[doc = $about])*
@@ -242,8 +282,9 @@ macro_rules! element {
                     section: $name,
                     key: stringify!($key),
                     about: &[$($doc),*],
-                    unit: "",
+                    unit: concat!($($unit)?),
                     allowed: $allowed,
+                    optional: !stringify!($($optional)?).is_empty(),
                 },
             )*];
         }
