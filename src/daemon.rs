@@ -1,16 +1,17 @@
 //! The broker's life as a process: settings become the rooms' own values, listeners open, signals end it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use actors::{ListenerLimits, Settings, StartError, StoreEngine, StoreSettings};
+use actors::{Endpoint, Settings, StartError, StoreEngine, StoreSettings};
 use broker::durable::Durability;
 use broker::limits::{Access, Limits, QueueFull};
 use broker::router::{RetainedLimits, RouterLimits};
 use mqtt_codec::TopicFilter;
 
 use crate::failure::Failure;
+
+mod listeners;
 
 /// Share of the open files that connections may take: the rest is for everything else.
 const FILES_PERCENT: u64 = 80;
@@ -22,8 +23,9 @@ const ROUTE_REQUESTS_MAX: usize = 64;
 /// Serves until it is told to stop.
 pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
     let settings = settings(conf)?;
-    let (lines, connections_max) = (settings.lines, settings.listener.connections_max);
-    let started = actors::run(settings, |addresses| {
+    let lines = settings.lines;
+    let connections_max = connections_max(conf.listener.connections_max);
+    let started = actors::run(settings, |listeners| {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             lines,
@@ -34,8 +36,17 @@ pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
             tracing::info!("listener.connections_max is held to {FILES_PERCENT} % of the limit of open files");
         }
         say_what_is_not_promised(&conf.storage);
-        for address in addresses {
-            tracing::info!(%address, "listening for MQTT 3.1, 3.1.1 and 5.0 over TCP");
+        for listener in listeners {
+            let (name, endpoint) = (&*listener.name, &listener.endpoint);
+            let transport = listener.transport();
+            match endpoint {
+                Endpoint::Address(address) => {
+                    tracing::info!(%address, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
+                }
+                Endpoint::Socket(_) => {
+                    tracing::info!(path = %endpoint, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
+                }
+            }
         }
     });
     started.map_err(failure)?;
@@ -70,7 +81,8 @@ fn say_what_is_not_promised(storage: &conf::Storage) {
 fn failure(error: StartError) -> Failure {
     match error {
         StartError::Store(error) => Failure::Store(error),
-        StartError::Listen { address, error } => Failure::listen(address.to_string(), error),
+        StartError::Listen { endpoint, error } => Failure::listen(endpoint, error),
+        StartError::Tls { listener, error } => Failure::Tls { listener, error },
         StartError::Io(source) => Failure::Io {
             doing: "start".to_owned(),
             source,
@@ -84,14 +96,8 @@ fn failure(error: StartError) -> Failure {
 
 fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
     Ok(Settings {
-        bind: addresses(&conf.listener.bind)?,
+        listeners: listeners::of(conf)?,
         lines: lines(conf.broker.lines),
-        listener: ListenerLimits {
-            connections_max: connections_max(conf.listener.connections_max),
-            connect_rate_per_sec: conf.listener.connect_rate_per_sec,
-            connect_burst: conf.listener.connect_burst,
-            connect_timeout: Duration::from_secs(conf.listener.connect_timeout_secs),
-        },
         connect_bytes_max: u32::try_from(conf.packet.before_connect_bytes_max)
             .unwrap_or(u32::MAX)
             .min(conf.packet.bytes_max),
@@ -190,19 +196,6 @@ fn durability_rules(rules: &[conf::Override]) -> Vec<(TopicFilter, Durability)> 
         Some((filter, durability(rule.durability)))
     };
     rules.iter().filter_map(rule).collect()
-}
-
-/// The addresses behind the names of `listener.bind`.
-fn addresses(names: &[String]) -> Result<Vec<SocketAddr>, Failure> {
-    let mut addresses = Vec::new();
-    for name in names {
-        let found = name
-            .to_socket_addrs()
-            .map_err(|source| Failure::listen(name.clone(), source))?;
-        addresses.extend(found);
-    }
-    addresses.dedup();
-    Ok(addresses)
 }
 
 /// One core is left to the kernel's network work and to the threads beside the lines (ADR 7).

@@ -45,6 +45,13 @@ pub(crate) enum Failure {
         address: String,
         source: io::Error,
     },
+    /// A certificate, a key, an authority or a revocation list is not good.
+    #[error("cannot listen as {listener}: {error}; mend the file, or name another in [[listeners]]")]
+    Tls {
+        /// The listener's name.
+        listener: String,
+        error: actors::TlsError,
+    },
     /// No connection to a broker.
     #[error(
         "cannot connect to {address}: {}. Is a broker running there? (-h HOST -p PORT)",
@@ -126,7 +133,7 @@ impl Failure {
     /// The exit code, as `strowger --help` lists them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::Configuration(_) => USAGE,
+            Self::Usage(_) | Self::Configuration(_) | Self::Tls { .. } => USAGE,
             Self::PortInUse { .. }
             | Self::CannotListen { .. }
             | Self::Unreachable { .. }

@@ -1,10 +1,10 @@
 //! The acceptor actor: takes connections on a listener of one line, within the listener's bounds.
 
 use std::io::{self, Read};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
@@ -19,9 +19,12 @@ use tokio::time::sleep;
 
 use crate::desk::Desk;
 use crate::exchange::ExchangeActor;
+use crate::listener::{Listener, Permit};
 use crate::message::Arrival;
-use crate::settings::ListenerLimits;
+use crate::transport::channel::Parked;
+use crate::transport::layered::Layered;
 use crate::transport::tcp;
+use crate::transport::wire::ParkedWire;
 
 /// After an error of the system's, such as no free descriptor.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,40 +32,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TURN: u64 = 32;
 /// Bytes that are read from a connection as soon as it is accepted.
 const FIRST_READ_BYTES: usize = 512;
-
-/// Counts the connections of one listener over all lines.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    open: AtomicUsize,
-    max: usize,
-}
-
-impl Gate {
-    pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self {
-            open: AtomicUsize::new(0),
-            max,
-        })
-    }
-
-    fn enter(self: &Arc<Self>) -> Option<Permit> {
-        if self.open.fetch_add(1, Ordering::Relaxed) >= self.max {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Permit(Arc::clone(self)))
-    }
-}
-
-/// A connection's leave to be open; goes with it from line to line.
-#[derive(Debug)]
-pub(crate) struct Permit(Arc<Gate>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// A token bucket: `rate` connections per second in the long run, `burst` after a pause.
 #[derive(Debug)]
@@ -100,9 +69,9 @@ impl Bucket {
 
 /// What one line's share of a listener is made of.
 struct Share {
-    listener: TcpListener,
+    socket: OwnedFd,
     desk: Rc<Desk>,
-    gate: Arc<Gate>,
+    listener: Arc<Listener>,
     bucket: Bucket,
 }
 
@@ -113,15 +82,16 @@ pub(crate) struct AcceptorActor {
 
 impl AcceptorActor {
     /// Takes one line's share of a listener.
-    pub(crate) fn new(listener: TcpListener, desk: Rc<Desk>, gate: Arc<Gate>, limits: ListenerLimits) -> Self {
+    pub(crate) fn new(socket: OwnedFd, desk: Rc<Desk>, listener: Arc<Listener>) -> Self {
+        let limits = listener.settings.limits;
         let lines = u64::from(desk.settings.lines.max(1));
         let rate = u64::from(limits.connect_rate_per_sec).div_ceil(lines);
         let bucket = Bucket::new(rate, u64::from(limits.connect_burst).div_ceil(lines), desk.clock.now());
         Self {
             share: Some(Share {
-                listener,
+                socket,
                 desk,
-                gate,
+                listener,
                 bucket,
             }),
         }
@@ -136,8 +106,9 @@ impl Actor for AcceptorActor {
             return ctx.stop();
         };
         let accepting = async move {
+            let name = share.listener.settings.name.clone();
             if let Err(error) = share.accept_forever().await {
-                tracing::error!(%error, "a listener failed; this line takes no more connections on it");
+                tracing::error!(listener = name, %error, "a listener failed; this line takes no more connections on it");
             }
         };
         ctx.spawn(accepting.into_actor(self).map(|(), _, ctx| ctx.stop()));
@@ -147,16 +118,16 @@ impl Actor for AcceptorActor {
 impl Share {
     async fn accept_forever(self) -> io::Result<()> {
         let Self {
-            listener,
+            socket,
             desk,
-            gate,
+            listener,
             mut bucket,
         } = self;
         #[expect(
             deprecated,
-            reason = "its successor is unsafe on account of types that change their descriptor; a TcpListener does not"
+            reason = "its successor is unsafe on account of types that change their descriptor; an OwnedFd does not"
         )]
-        let listener = AsyncFd::with_interest(listener, Interest::READABLE)?;
+        let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
         let mut refused: u64 = 0;
         for accepted_count in 1_u64.. {
             if accepted_count.is_multiple_of(TURN) {
@@ -165,7 +136,7 @@ impl Share {
             while let Err(wait) = bucket.take(desk.clock.now()) {
                 sleep(wait).await;
             }
-            let (stream, address) = match tcp::accept(&listener).await {
+            let (stream, address) = match tcp::accept(&socket).await {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection; waiting");
@@ -173,25 +144,48 @@ impl Share {
                     continue;
                 }
             };
-            let Some(permit) = gate.enter() else {
+            let Some(permit) = listener.enter() else {
                 refused += 1;
                 if refused.is_power_of_two() {
-                    tracing::warn!(peer = %address, max = gate.max, refused, "connection closed: listener.connections_max");
+                    let (name, max) = (&*listener.settings.name, listener.settings.limits.connections_max);
+                    tracing::warn!(
+                        listener = name,
+                        max,
+                        refused,
+                        "connection closed: connections_max of its listener"
+                    );
                 }
                 continue;
             };
-            admit(
-                &desk,
-                Arrival {
-                    stream,
-                    peer: Peer::Address(address),
-                    read: BytesMut::new(),
-                    permit,
-                },
-            );
+            admit(&desk, arrival(stream, address, permit));
         }
         Ok(())
     }
+}
+
+/// A connection as it arrives. One without an address is of a Unix socket.
+fn arrival(stream: OwnedFd, address: Option<SocketAddr>, permit: Permit) -> Arrival {
+    let listener = permit.listener();
+    let is_established = listener.is_bare();
+    let (channel, peer) = match address {
+        Some(address) if is_established => (Parked::Tcp(TcpStream::from(stream)), Peer::Address(address)),
+        Some(address) => (layered(ParkedWire::Tcp(stream.into())), Peer::Address(address)),
+        None => (
+            layered(ParkedWire::Unix(stream.into())),
+            Peer::Local(listener.settings.name.clone()),
+        ),
+    };
+    Arrival {
+        channel,
+        peer,
+        read: BytesMut::new(),
+        permit,
+        is_established,
+    }
+}
+
+fn layered(wire: ParkedWire) -> Parked {
+    Parked::Layered(Box::new(Layered::bare(wire)))
 }
 
 /// Gives a connection to this line, or to its client's home line if a whole CONNECT is there to tell.
@@ -209,10 +203,13 @@ fn admit(desk: &Rc<Desk>, mut arrival: Arrival) {
     }
 }
 
-/// Reads what has come with the connection. A client's home is here for as long as its CONNECT is not known.
+/// Reads what has come with a connection of plain TCP. A client's home is here for as long as its CONNECT is not known.
 fn read_first(desk: &Desk, arrival: &mut Arrival) -> io::Result<u16> {
+    let Parked::Tcp(stream) = &mut arrival.channel else {
+        return Ok(desk.index);
+    };
     let mut first = [0; FIRST_READ_BYTES];
-    let read = match arrival.stream.read(&mut first) {
+    let read = match stream.read(&mut first) {
         Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
         Ok(length) => first.get(..length).unwrap_or_default(),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(desk.index),
@@ -258,15 +255,5 @@ mod tests {
         assert_eq!(bucket.take(Millis(100)), Ok(()));
         assert!(bucket.take(Millis(150)).is_err());
         assert_eq!((0..5).filter(|_| bucket.take(Millis(100_000)).is_ok()).count(), 3);
-    }
-
-    #[test]
-    fn a_gate_counts_those_inside_and_forgets_those_who_left() {
-        let gate = Gate::new(1);
-        let permit = gate.enter();
-        assert!(permit.is_some());
-        assert!(gate.enter().is_none());
-        drop(permit);
-        assert!(gate.enter().is_some());
     }
 }

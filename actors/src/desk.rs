@@ -22,6 +22,7 @@ use broker::routing::RouteRequest;
 use bytes::BytesMut;
 
 use crate::clock::Clock;
+use crate::handshakes::Handshakes;
 use crate::message::{Adopt, Arrival, Deliver, Reroute};
 use crate::report::report_closed;
 use crate::router::RouterActor;
@@ -73,6 +74,8 @@ pub(crate) struct Desk {
     pub(crate) inboxes: Arc<Inboxes>,
     /// Conversations that are open or being ended.
     pub(crate) conversations: Cell<usize>,
+    /// TLS handshakes under way.
+    pub(crate) handshakes: Rc<Handshakes>,
     /// What reads from connections go into, one after the other.
     pub(crate) read_buffer: RefCell<BytesMut>,
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
@@ -125,6 +128,7 @@ impl Desk {
             line: RefCell::new(line),
             inboxes,
             conversations: Cell::new(0),
+            handshakes: Rc::default(),
             read_buffer: RefCell::new(BytesMut::new()),
             sockets: RefCell::new(Vec::new()),
             stillborn: RefCell::new(None),

@@ -13,15 +13,16 @@ use broker::line::{ConnectionKey, Flow, Lost, Peer};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Frame, Version, decode, frame};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::acceptor::Permit;
 use crate::desk::Desk;
+use crate::listener::Permit;
 use crate::message::Arrival;
+use crate::transport::channel::Channel;
 use crate::transport::{Ending, Socket};
 
 mod connect;
+mod establish;
 
 /// Bytes that one read asks for.
 const READ_BYTES: usize = 64 << 10;
@@ -40,21 +41,23 @@ impl ExchangeActor {
     /// Takes a connection on this line.
     pub(crate) fn start_with(desk: &Rc<Desk>, arrival: Arrival) {
         let Arrival {
-            stream,
+            channel,
             peer,
             read,
             permit,
+            is_established,
         } = arrival;
-        let stream = match TcpStream::from_std(stream) {
-            Ok(stream) => stream,
+        let channel = match Channel::attend(channel) {
+            Ok(channel) => channel,
             Err(error) => return tracing::warn!(%peer, %error, "connection closed: the event queue does not take it"),
         };
         let opening = Opening {
             desk: Conversing::at(desk),
-            stream,
+            channel,
             peer,
             read,
             permit,
+            is_established,
         };
         Self {
             opening: Some(Box::new(opening)),
@@ -106,10 +109,12 @@ impl Deref for Conversing {
 /// A connection before its client is known.
 struct Opening {
     desk: Conversing,
-    stream: TcpStream,
+    channel: Channel,
     peer: Peer,
     read: BytesMut,
     permit: Permit,
+    /// What comes is MQTT.
+    is_established: bool,
 }
 
 /// A connection whose client is known: a future that lasts as long as the connection.

@@ -9,8 +9,12 @@ mod acceptor;
 mod clock;
 mod control;
 mod desk;
+mod doors;
 mod exchange;
+mod handshakes;
+mod listener;
 mod message;
+mod network;
 mod report;
 mod router;
 mod session;
@@ -22,5 +26,10 @@ mod tables;
 mod transport;
 
 pub use control::{Answer, Call};
-pub use settings::{ListenerLimits, Settings, StoreEngine, StoreSettings, open_house};
+pub use network::{Network, NotANetwork};
+pub use settings::{
+    Endpoint, ListenerLimits, ListenerSettings, ProxySettings, Settings, SocketFile, StoreEngine, StoreSettings,
+    TlsSettings, WebSocketSettings, open_house,
+};
 pub use system::{StartError, run};
+pub use transport::tls::TlsError;

@@ -1,7 +1,5 @@
 //! What the actors say to each other. Each message says who sends it, who answers, and what happens if the box is full.
 
-use std::net::TcpStream;
-
 use actix::Message;
 use broker::counters::Counters;
 use broker::durable::{SessionImage, WillImage};
@@ -12,7 +10,8 @@ use broker::routing::{RouteReply, RouteRequest};
 use bytes::BytesMut;
 use mqtt_codec::{TopicFilter, TopicName};
 
-use crate::acceptor::Permit;
+use crate::listener::Permit;
+use crate::transport::channel::Parked;
 
 /// From a line to another: everything that one turn has for it. A full box is tried again with the next turn, and the
 /// sending line reads no more from its clients meanwhile.
@@ -51,11 +50,13 @@ pub(crate) struct Adopt {
 /// A connection that no event queue knows.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(crate) stream: TcpStream,
+    pub(crate) channel: Parked,
     pub(crate) peer: Peer,
     /// What was read so far.
     pub(crate) read: BytesMut,
     pub(crate) permit: Permit,
+    /// Whether MQTT is the next that it speaks: what the listener wants before is done.
+    pub(crate) is_established: bool,
 }
 
 /// From the daemon at the start to a line: sessions that the store has kept. Answered with the changes that they mean

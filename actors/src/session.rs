@@ -1,6 +1,6 @@
 //! The session actor of a line: the home of its clients' sessions, and the line's ear for what others have to say.
 
-use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 use broker::counters::Counters;
 
-use crate::acceptor::{AcceptorActor, Close, Gate};
+use crate::acceptor::{AcceptorActor, Close};
 use crate::desk::Desk;
 use crate::exchange::ExchangeActor;
+use crate::listener::Listener;
 use crate::message::{
     Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Execute, Lingering, PublishState, Rerouted, Restore,
 };
-use crate::settings::ListenerLimits;
 
 /// Messages of other actors that may wait here.
 const MAILBOX: usize = 4096;
@@ -65,7 +65,7 @@ impl Actor for SessionActor {
 #[rtype(result = "()")]
 pub(crate) struct Open {
     pub(crate) lines: Vec<Addr<SessionActor>>,
-    pub(crate) listeners: Vec<(TcpListener, Arc<Gate>, ListenerLimits)>,
+    pub(crate) listeners: Vec<(OwnedFd, Arc<Listener>)>,
 }
 
 impl Handler<Open> for SessionActor {
@@ -73,9 +73,9 @@ impl Handler<Open> for SessionActor {
 
     fn handle(&mut self, open: Open, _: &mut Self::Context) {
         self.desk.meet(open.lines);
-        for (listener, gate, limits) in open.listeners {
+        for (socket, listener) in open.listeners {
             self.acceptors
-                .push(AcceptorActor::new(listener, Rc::clone(&self.desk), gate, limits).start());
+                .push(AcceptorActor::new(socket, Rc::clone(&self.desk), listener).start());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the shells need to know; the brain has its own [`Limits`].
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,15 +9,15 @@ use broker::exchange::{Open, Overseer};
 use broker::limits::Limits;
 use broker::router::{RetainedLimits, RouterLimits};
 
+use crate::network::Network;
+
 /// Everything that a broker is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Addresses to listen on.
-    pub bind: Vec<SocketAddr>,
+    /// Where clients come in.
+    pub listeners: Vec<ListenerSettings>,
     /// Lines; each is a thread.
     pub lines: u16,
-    /// Bounds of each listener.
-    pub listener: ListenerLimits,
     /// Longest CONNECT packet, in bytes.
     pub connect_bytes_max: u32,
     /// Bytes that may be on their way from line to line before reading stops.
@@ -73,6 +74,101 @@ pub enum StoreEngine {
     Sled,
 }
 
+/// One listener: where it is, what carries MQTT there, and its bounds.
+#[derive(Debug, Clone)]
+pub struct ListenerSettings {
+    /// What logs and access rules call it.
+    pub name: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// TLS, if it is spoken.
+    pub tls: Option<TlsSettings>,
+    /// WebSocket, if it is spoken.
+    pub websocket: Option<WebSocketSettings>,
+    /// The proxies in front of it.
+    pub proxies: ProxySettings,
+    /// Its bounds.
+    pub limits: ListenerLimits,
+}
+
+impl ListenerSettings {
+    /// What carries MQTT, in words.
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        match (&self.endpoint, &self.websocket, &self.tls) {
+            (Endpoint::Socket(_), _, _) => "a Unix socket",
+            (Endpoint::Address(_), None, None) => "TCP",
+            (Endpoint::Address(_), None, Some(_)) => "TLS",
+            (Endpoint::Address(_), Some(_), None) => "WebSocket",
+            (Endpoint::Address(_), Some(_), Some(_)) => "WebSocket over TLS",
+        }
+    }
+}
+
+/// Where a listener is.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    /// A network address.
+    Address(SocketAddr),
+    /// A file.
+    Socket(SocketFile),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Socket(file) => write!(f, "{}", file.path.display()),
+        }
+    }
+}
+
+/// The file of a Unix socket.
+#[derive(Debug, Clone)]
+pub struct SocketFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its rights.
+    pub mode: u32,
+    /// The number of its owner, if that is not the process's.
+    pub owner: Option<u32>,
+    /// The number of its group, if that is not the process's.
+    pub group: Option<u32>,
+}
+
+/// How a listener speaks TLS. All files are PEM and read again when they change.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// Certificate chains, each with its private key. A client that names none of them is shown the first.
+    pub certificates: Vec<(PathBuf, PathBuf)>,
+    /// The authorities of client certificates; `None`: no client certificate is asked for.
+    pub client_ca: Option<PathBuf>,
+    /// Revocation lists for client certificates.
+    pub client_crls: Vec<PathBuf>,
+    /// Whether nobody comes in without a certificate.
+    pub client_certificate_required: bool,
+    /// Whether TLS 1.2 is refused.
+    pub tls13_only: bool,
+}
+
+/// How a listener speaks WebSocket.
+#[derive(Debug, Clone)]
+pub struct WebSocketSettings {
+    /// The path of the URL.
+    pub path: String,
+    /// Origins of the web pages that may connect; empty: any.
+    pub origins: Vec<String>,
+}
+
+/// What is believed of the proxies in front of a listener.
+#[derive(Debug, Clone, Default)]
+pub struct ProxySettings {
+    /// Whether every connection starts with a PROXY header, from a trusted proxy.
+    pub header_required: bool,
+    /// Where trusted proxies are.
+    pub trusted: Vec<Network>,
+}
+
 /// The bounds of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenerLimits {
@@ -84,13 +180,16 @@ pub struct ListenerLimits {
     pub connect_burst: u32,
     /// Time from the connection to its CONNECT.
     pub connect_timeout: Duration,
+    /// Time for the TLS handshake, and again for the WebSocket upgrade.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes under way on one line.
+    pub handshakes_max: usize,
 }
 
 /// The part that every line keeps a copy of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineSettings {
     pub(crate) lines: u16,
-    pub(crate) connect_timeout: Duration,
     pub(crate) connect_bytes_max: u32,
     pub(crate) packet_bytes_max: u32,
     pub(crate) inbox_bytes_max: usize,
@@ -100,7 +199,6 @@ impl Settings {
     pub(crate) fn of_line(&self) -> LineSettings {
         LineSettings {
             lines: self.lines,
-            connect_timeout: self.listener.connect_timeout,
             connect_bytes_max: self.connect_bytes_max,
             packet_bytes_max: self.limits.packet_bytes_max,
             inbox_bytes_max: self.inbox_bytes_max,

@@ -1,7 +1,7 @@
 //! Start order and stop order of all actors.
 
 use std::io;
-use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,18 +15,19 @@ use broker::presence::Presence;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::acceptor::Gate;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::desk::{Desk, Inboxes, Ways};
+use crate::doors::{self, Doors, Renewal};
+use crate::listener::Listener;
 use crate::message::{AwaitsStore, Drain, Lingering};
 use crate::router::{MeetLines, RouterActor};
 use crate::session::{Open, SessionActor};
-use crate::settings::Settings;
+use crate::settings::{ListenerSettings, Settings};
 use crate::state;
 use crate::store::{self, CommitSettings, Opened, Postbox, StoreActor, StoreAddr};
 use crate::tables::SharedTables;
-use crate::transport::tcp;
+use crate::transport::tls::TlsError;
 
 /// How often a stopping broker looks whether all clients have left.
 const LINGER_POLL: Duration = Duration::from_millis(20);
@@ -39,12 +40,20 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A listener could not be opened.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {endpoint}: {error}")]
     Listen {
-        /// The address that was asked for.
-        address: SocketAddr,
+        /// The address or path that was asked for.
+        endpoint: String,
         /// What the system said.
         error: io::Error,
+    },
+    /// The files of a listener's TLS are not good.
+    #[error("cannot listen as {listener}: {error}")]
+    Tls {
+        /// The listener's name.
+        listener: String,
+        /// Which file, and why.
+        error: TlsError,
     },
     /// The store could not be opened.
     #[error("{0}")]
@@ -59,50 +68,38 @@ pub enum StartError {
 
 /// Runs a broker until SIGTERM or SIGINT, then drains it.
 ///
-/// `on_ready` is called once with the addresses that are listened on, when clients can connect.
+/// `on_ready` is called once with the listeners, where they are bound, when clients can connect.
 ///
 /// # Errors
 ///
 /// Says what kept the broker from starting.
-pub fn run(settings: Settings, on_ready: impl FnOnce(&[SocketAddr])) -> Result<(), StartError> {
-    for &address in &settings.bind {
-        // What can be known before a store is opened for nothing.
-        tcp::probe(address).map_err(|error| StartError::Listen { address, error })?;
-    }
+pub fn run(settings: Settings, on_ready: impl FnOnce(&[ListenerSettings])) -> Result<(), StartError> {
+    // What can be known before a store is opened for nothing.
+    let listeners = doors::prepare(&settings.listeners)?;
     let opened = settings.store.as_ref().map(store::open).transpose()?;
     let system = System::new();
     system.block_on(async move {
         let mut stop = StopSignals::listen()?;
         let mut house = House::start(&settings, opened).await?;
         // Nobody waits at the door while sessions are being read.
-        let listeners = listen(&settings)?;
-        let bound: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
-        house
-            .open(&settings, listeners.into_iter().map(|(_, listeners)| listeners))
-            .await?;
-        on_ready(&bound);
-        let name = stop.wait().await;
+        let doors = Doors::open(listeners, settings.lines)?;
+        house.open(&settings, &doors.listeners, doors.sockets).await?;
+        on_ready(&doors.bound);
+        let renewal = actix_rt::spawn(doors::renew_forever(doors.listeners.clone()));
+        let name = stop.wait(&doors.listeners).await;
+        renewal.abort();
         tracing::info!(
             signal = name,
             "stopping: no further connections, saying goodbye to all clients"
         );
         house.drain(settings.drain_timeout).await;
         house.stop().await;
+        drop(doors.files);
         Ok(())
     })
 }
 
-/// The listeners of one address, one for each line.
-type Doors = (SocketAddr, Vec<std::net::TcpListener>);
-
-fn listen(settings: &Settings) -> Result<Vec<Doors>, StartError> {
-    let open = |&address: &SocketAddr| {
-        tcp::listen(address, settings.lines).map_err(|error| StartError::Listen { address, error })
-    };
-    settings.bind.iter().map(open).collect()
-}
-
-/// The signals that stop a broker, and the one that is kept for reloading.
+/// The signals that stop a broker, and the one that reloads.
 struct StopSignals {
     term: tokio::signal::unix::Signal,
     int: tokio::signal::unix::Signal,
@@ -118,12 +115,15 @@ impl StopSignals {
         })
     }
 
-    async fn wait(&mut self) -> &'static str {
+    async fn wait(&mut self, listeners: &[Arc<Listener>]) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.term.recv() => return "SIGTERM",
                 _ = self.int.recv() => return "SIGINT",
-                _ = self.hup.recv() => tracing::warn!("SIGHUP is kept for reloading settings; restart to change them"),
+                _ = self.hup.recv() => {
+                    tracing::info!("SIGHUP: reading certificates again; other settings need a restart");
+                    doors::renew(listeners.to_vec(), Renewal::All).await;
+                }
             }
         }
     }
@@ -216,17 +216,17 @@ impl House {
     async fn open(
         &mut self,
         settings: &Settings,
-        listeners: impl Iterator<Item = Vec<std::net::TcpListener>>,
+        listeners: &[Arc<Listener>],
+        sockets: Vec<Vec<OwnedFd>>,
     ) -> Result<(), StartError> {
         self.router
             .send(MeetLines(self.lines.clone()))
             .await
             .map_err(|_| StartError::Actor)?;
         let mut shares: Vec<Vec<_>> = self.lines.iter().map(|_| Vec::new()).collect();
-        for of_lines in listeners {
-            let gate = Gate::new(settings.listener.connections_max);
-            for (share, listener) in shares.iter_mut().zip(of_lines) {
-                share.push((listener, Arc::clone(&gate), settings.listener));
+        for (listener, of_lines) in listeners.iter().zip(sockets) {
+            for (share, socket) in shares.iter_mut().zip(of_lines) {
+                share.push((socket, Arc::clone(listener)));
             }
         }
         for (line, listeners) in self.lines.iter().zip(shares) {

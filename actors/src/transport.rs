@@ -2,21 +2,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::io;
 use std::task::{Context, Poll, Waker};
 
 use broker::session::Outbox;
 use bytes::BytesMut;
-use tokio::net::TcpStream;
-use tokio_util::io::poll_read_buf;
 
+pub(crate) mod channel;
+pub(crate) mod layered;
+pub(crate) mod proxy;
 pub(crate) mod tcp;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tls;
+pub(crate) mod unix;
+pub(crate) mod websocket;
+pub(crate) mod wire;
 
-/// Pieces that one system call writes.
-const SLICES: usize = 32;
+use channel::Channel;
+
 /// Bytes that are read and thrown away after a goodbye.
 const FAREWELL_READ_MAX: usize = 1 << 20;
 /// System calls that one turn spends on one connection.
@@ -39,18 +43,18 @@ pub(crate) struct Socket {
     /// The rest waits until the socket takes more, or for the next turn.
     blocked: Cell<bool>,
     paused: Cell<bool>,
-    stream: RefCell<TcpStream>,
+    channel: RefCell<Channel>,
     ending: RefCell<Option<Ending>>,
     reader: RefCell<Option<Waker>>,
 }
 
 impl Socket {
-    pub(crate) fn new(epoch: u32, stream: TcpStream) -> Self {
+    pub(crate) fn new(epoch: u32, channel: Channel) -> Self {
         Self {
             epoch,
             blocked: Cell::new(false),
             paused: Cell::new(false),
-            stream: RefCell::new(stream),
+            channel: RefCell::new(channel),
             ending: RefCell::new(None),
             reader: RefCell::new(None),
         }
@@ -96,7 +100,13 @@ impl Socket {
 
     /// Reads what is there, once; ready with the number of bytes, 0 at the end of the stream.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        poll_read_buf(Pin::new(&mut *self.stream.borrow_mut()), cx, buffer)
+        let mut channel = self.channel.borrow_mut();
+        let read = channel.poll_read(cx, buffer);
+        // An answer of TLS or WebSocket that the socket has not taken.
+        if channel.has_unsent() {
+            self.blocked.set(true);
+        }
+        read
     }
 
     /// Writes as much as the socket takes; returns how many bytes that was.
@@ -104,12 +114,13 @@ impl Socket {
         if self.blocked.get() {
             return Ok(0);
         }
+        let mut channel = self.channel.borrow_mut();
         let mut total = 0;
         for _ in 0..WRITES_MAX {
             if out.open_len() == 0 {
                 break;
             }
-            match self.write_once(out) {
+            match channel.write_once(out) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     total += written;
@@ -120,22 +131,18 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
+        if out.open_len() == 0 && channel.has_unsent() {
+            match channel.flush() {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
         // Also where the socket would take more: the reader goes on when the others had their turn.
-        if out.open_len() > 0 {
+        if out.open_len() > 0 || channel.has_unsent() {
             self.blocked.set(true);
             self.wake();
         }
         Ok(total)
-    }
-
-    fn write_once(&self, out: &Outbox) -> io::Result<usize> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = out.gather(&mut slices);
-        match slices.get(..filled) {
-            Some([one]) => self.stream.borrow().try_write(one),
-            Some(several) => self.stream.borrow().try_write_vectored(several),
-            None => Ok(0),
-        }
     }
 
     /// Ready when a socket that has not taken everything takes bytes again.
@@ -144,7 +151,7 @@ impl Socket {
             return Poll::Pending;
         }
         // An error shows with the next write.
-        self.stream
+        self.channel
             .borrow()
             .poll_write_ready(cx)
             .map(|_| self.blocked.set(false))
@@ -153,12 +160,10 @@ impl Socket {
     /// Says the last words and waits for the client to close its side: what it has sent meanwhile is read and thrown
     /// away, or the kernel would answer it with a reset and the last words would be lost. The caller sets the limit.
     pub(crate) async fn part(&self, mut last_words: Outbox) -> io::Result<()> {
-        while !last_words.is_empty() {
-            poll_fn(|cx| self.stream.borrow().poll_write_ready(cx)).await?;
-            self.blocked.set(false);
-            self.write(&mut last_words)?;
-        }
-        tcp::shut_down(&self.stream.borrow());
+        self.write_all(&mut last_words).await?;
+        self.channel.borrow_mut().finish();
+        self.write_all(&mut last_words).await?;
+        self.channel.borrow().shut_down();
         let mut buffer = BytesMut::with_capacity(4096);
         let mut total = 0;
         while total < FAREWELL_READ_MAX {
@@ -167,6 +172,15 @@ impl Socket {
                 read => total += read,
             }
             buffer.clear();
+        }
+        Ok(())
+    }
+
+    async fn write_all(&self, last_words: &mut Outbox) -> io::Result<()> {
+        while !last_words.is_empty() || self.channel.borrow().has_unsent() {
+            poll_fn(|cx| self.channel.borrow().poll_write_ready(cx)).await?;
+            self.blocked.set(false);
+            self.write(last_words)?;
         }
         Ok(())
     }

@@ -311,7 +311,9 @@ class Wire:
             if whole:
                 return whole
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            # What TLS has decrypted already does not make its socket readable.
+            pending = getattr(self.socket, "pending", int)()
+            if not pending and (left <= 0 or not select.select([self.socket], [], [], left)[0]):
                 raise TimeoutError(f"nothing within {timeout or self.timeout} s, {len(self.buffer)} bytes pending")
             try:
                 more = self.socket.recv(65536)

@@ -1,5 +1,6 @@
 //! From the first byte of a connection to its admission: the CONNECT packet, the way to the client's home line.
 
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +11,6 @@ use broker::line::{Admission, ConnectionKey, home_line};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Connect, Frame, Version, Violation, decode_connect, frame};
-use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
 
 use super::{Opening, Served, part};
@@ -31,7 +31,14 @@ enum First {
 impl Opening {
     /// Admits the client. `None`: it was refused, or it went to its home line.
     pub(super) async fn open(mut self: Box<Self>) -> Option<Served> {
-        let limit = self.desk.settings.connect_timeout;
+        if !self.is_established
+            && let Err(broken) = Box::pin(self.establish()).await
+        {
+            let listener = &*self.permit.listener().settings.name;
+            tracing::info!(peer = %self.peer, listener, error = %broken, "connection closed before MQTT");
+            return None;
+        }
+        let limit = self.permit.listener().settings.limits.connect_timeout;
         let Ok(first) = timeout(limit, self.read_connect()).await else {
             tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "no CONNECT in time; connection closed");
             return None;
@@ -80,7 +87,8 @@ impl Opening {
                 Err(violation) => return First::Violation(violation, self.read.split().freeze()),
             }
             self.read.reserve(FIRST_READ_BYTES);
-            match self.stream.read_buf(&mut self.read).await {
+            let Self { channel, read, .. } = self;
+            match poll_fn(|cx| channel.poll_read(cx, read)).await {
                 Ok(0) => return First::Gone(io::ErrorKind::UnexpectedEof.into()),
                 Ok(length) => self.desk.line.borrow_mut().count_bytes_in(length),
                 Err(error) => return First::Gone(error),
@@ -109,7 +117,8 @@ impl Opening {
         loop {
             match admission {
                 Admission::Admitted(connection) => {
-                    tracing::debug!(client = %&*client, peer = %self.peer, %version, "connected");
+                    let certified = self.channel.peer_certificate().is_some();
+                    tracing::debug!(client = %&*client, peer = %self.peer, %version, certified, "connected");
                     return Some((*self).serve(version, connection));
                 }
                 Admission::Refused(answer, refusal) => {
@@ -131,12 +140,12 @@ impl Opening {
     fn serve(self, version: Version, connection: ConnectionKey) -> Served {
         let Self {
             desk,
-            stream,
+            channel,
             read,
             permit,
             ..
         } = self;
-        let socket = Rc::new(Socket::new(connection.epoch, stream));
+        let socket = Rc::new(Socket::new(connection.epoch, channel));
         desk.seat(connection, Rc::clone(&socket));
         let mut served = Served {
             desk,
@@ -162,7 +171,7 @@ impl Opening {
         if !bytes.is_empty() {
             let mut answer = Outbox::default();
             answer.append(|buffer| buffer.extend_from_slice(bytes));
-            let socket = Rc::new(Socket::new(0, self.stream));
+            let socket = Rc::new(Socket::new(0, self.channel));
             part(socket, answer).await;
         }
     }
@@ -174,19 +183,20 @@ impl Opening {
         read.extend_from_slice(&self.read);
         let Self {
             desk,
-            stream,
+            channel,
             peer,
             permit,
             ..
         } = self;
-        match stream.into_std() {
-            Ok(stream) => desk.hand_over(
+        match channel.park() {
+            Ok(channel) => desk.hand_over(
                 home,
                 Arrival {
-                    stream,
+                    channel,
                     peer,
                     read,
                     permit,
+                    is_established: true,
                 },
             ),
             Err(error) => tracing::warn!(%peer, %error, "connection lost on the way to its home line"),

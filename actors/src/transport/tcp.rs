@@ -1,10 +1,11 @@
 //! MQTT over TCP: listening and accepting.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use rustix::net::SocketFlags;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
 /// Connections that the kernel holds until they are accepted.
@@ -15,13 +16,13 @@ const BACKLOG: i32 = 4096;
 /// # Errors
 ///
 /// The address is in use, not ours, or not allowed.
-pub(crate) fn listen(address: SocketAddr, lines: u16) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+pub(crate) fn listen(address: SocketAddr, lines: u16) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
     probe(address)?;
     let first = open(address)?;
-    let bound = first.local_addr()?;
-    let mut listeners = vec![first];
+    let bound = first.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let mut listeners = vec![first.into()];
     for _ in 1..lines {
-        listeners.push(open(bound)?);
+        listeners.push(open(bound)?.into());
     }
     Ok((bound, listeners))
 }
@@ -41,7 +42,7 @@ pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
     probe.bind(&address.into())
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+fn open(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -53,16 +54,16 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-/// Waits for a connection. It does not block, and no event queue knows it yet: which line's queue that will be shows
+/// Waits for a connection, of TCP or of a Unix socket, which has no address. It does not block, and no event queue knows it yet: which line's queue that will be shows
 /// with its CONNECT.
 ///
 /// # Errors
 ///
 /// What the kernel says, for example that there are no free descriptors.
-pub(crate) async fn accept(listener: &AsyncFd<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) async fn accept(listener: &AsyncFd<OwnedFd>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
     loop {
         let mut ready = listener.readable().await?;
         let accepted = ready.try_io(|listener| {
@@ -72,18 +73,9 @@ pub(crate) async fn accept(listener: &AsyncFd<TcpListener>) -> io::Result<(TcpSt
         match accepted {
             Ok(accepted) => {
                 let (stream, address) = accepted?;
-                let address = address.map(SocketAddr::try_from).transpose()?;
-                let address = address.ok_or(io::ErrorKind::NotConnected)?;
-                return Ok((stream.into(), address));
+                return Ok((stream, address.and_then(|address| SocketAddr::try_from(address).ok())));
             }
             Err(_not_ready) => {}
         }
-    }
-}
-
-/// Closes the sending direction.
-pub(crate) fn shut_down(stream: &tokio::net::TcpStream) {
-    if let Err(error) = SockRef::from(stream).shutdown(Shutdown::Write) {
-        tracing::trace!(%error, "the client was gone before the goodbye");
     }
 }

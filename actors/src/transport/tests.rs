@@ -5,7 +5,9 @@ use broker::session::Outbox;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-use super::{SLICES, Socket, WRITES_MAX};
+use super::channel::Channel;
+use super::wire::SLICES;
+use super::{Socket, WRITES_MAX};
 
 /// A turn has a bound; what it leaves over must not wait for the next message to the same client.
 #[test]
@@ -17,8 +19,8 @@ fn what_one_turn_does_not_write_is_written_in_the_next() {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let stream = TcpStream::connect(listener.local_addr().expect("its address")).await;
-        let socket = Socket::new(1, stream.expect("a connection"));
-        poll_fn(|cx| socket.stream.borrow().poll_write_ready(cx))
+        let socket = Socket::new(1, Channel::Tcp(stream.expect("a connection")));
+        poll_fn(|cx| socket.channel.borrow().poll_write_ready(cx))
             .await
             .expect("ready");
 

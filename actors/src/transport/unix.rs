@@ -1,0 +1,109 @@
+//! MQTT over a Unix socket: its file, and who may open it.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+
+use crate::settings::SocketFile;
+
+/// The file of a socket that is listened on; it goes when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    path: PathBuf,
+    /// Device and number of the file: another broker may have put its own there meanwhile.
+    identity: Option<(u64, u64)>,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|now| Some((now.dev(), now.ino())) == self.identity);
+        if is_ours && let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the socket's file");
+        }
+    }
+}
+
+/// Finds out whether a socket can be listened on, and removes the file that a broker left that ended badly.
+///
+/// # Errors
+///
+/// Somebody listens there, or the path is another kind of file.
+pub(crate) fn probe(file: &SocketFile) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(&file.path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !metadata.file_type().is_socket() {
+        let what = "a file that is no socket stands there; move it away or choose another path";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+    }
+    match UnixStream::connect(&file.path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(&file.path),
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the socket, with a handle of it for each line.
+///
+/// The rights are set on a name beside it that nobody knows, so that it is never open to more than it is meant for.
+///
+/// # Errors
+///
+/// The path is in use or not allowed, or the owner cannot be set.
+pub(crate) fn listen(file: &SocketFile, lines: u16) -> io::Result<(Bound, Vec<OwnedFd>)> {
+    probe(file)?;
+    let mut beside = file.path.clone().into_os_string();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let listener = UnixListener::bind(&beside)?;
+    let placed = chown(&beside, file.owner, file.group)
+        .and_then(|()| fs::set_permissions(&beside, fs::Permissions::from_mode(file.mode)))
+        .and_then(|()| fs::rename(&beside, &file.path));
+    if let Err(error) = placed {
+        fs::remove_file(&beside)?;
+        return Err(error);
+    }
+    let identity = fs::symlink_metadata(&file.path).map(|own| (own.dev(), own.ino())).ok();
+    let bound = Bound {
+        path: file.path.clone(),
+        identity,
+    };
+    listener.set_nonblocking(true)?;
+    let mut handles = Vec::new();
+    for _ in 1..lines {
+        handles.push(listener.try_clone()?.into());
+    }
+    handles.push(listener.into());
+    Ok((bound, handles))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_has_its_rights_replaces_a_stale_one_and_is_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = SocketFile {
+            path: directory.path().join("s"),
+            mode: 0o640,
+            owner: None,
+            group: None,
+        };
+        drop(UnixListener::bind(&file.path).expect("a stale socket"));
+        let (bound, handles) = listen(&file, 2).expect("listening");
+        assert_eq!(handles.len(), 2);
+        let mode = fs::metadata(&file.path).expect("the file").mode() & 0o7777;
+        assert_eq!(mode, 0o640);
+        assert_eq!(probe(&file).expect_err("in use").kind(), io::ErrorKind::AddrInUse);
+        drop((bound, handles));
+        assert!(!file.path.exists());
+        fs::write(&file.path, "text").expect("a file");
+        assert!(listen(&file, 1).is_err() && file.path.exists());
+    }
+}
