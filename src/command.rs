@@ -9,6 +9,7 @@ mod passwd;
 mod property;
 mod publish;
 mod restore;
+mod rules;
 mod serve;
 mod store;
 mod subscribe;
@@ -24,9 +25,10 @@ use crate::failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; after SIGTERM or SIGINT: stopped cleanly
-  1    bench: a message was lost, came twice or out of order, or the broker went away
+  1    bench: a message was lost, came twice or out of order, or the broker went away;
+       rules test: a case is not met
   27   sub: the time given with -W is over
-  64   wrong usage or configuration
+  64   wrong usage, configuration or rules
   65   the data directory or the backup is damaged, or of a version that is not known
   69   the port or the data directory is in use, or no broker can be reached
   74   reading or writing failed
@@ -48,6 +50,7 @@ pub(crate) struct Command {
 enum Verb {
     Serve(serve::Options),
     Check(check::Options),
+    Rules(rules::Options),
     Pub(Box<publish::Options>),
     Sub(Box<subscribe::Options>),
     Bench(Box<bench::Options>),
@@ -98,6 +101,10 @@ pub(crate) fn run(command: Command) -> ExitCode {
         }
         Some(Verb::Store(options)) => {
             let (name, result) = store::run(&options);
+            return result.unwrap_or_else(|failure| report(name, &failure));
+        }
+        Some(Verb::Rules(options)) => {
+            let (name, result) = rules::run(&options);
             return result.unwrap_or_else(|failure| report(name, &failure));
         }
         None => ("strowger", serve::run(&command.serve)),

@@ -26,6 +26,9 @@ pub(crate) enum Failure {
     /// A setting is wrong.
     #[error(transparent)]
     Configuration(#[from] conf::Error),
+    /// A rule, or a case that tries rules, is wrong.
+    #[error(transparent)]
+    Rules(#[from] rules::RulesError),
     /// Another program listens there.
     #[error(
         "cannot listen on {address}: the port is in use; \
@@ -133,7 +136,7 @@ impl Failure {
     /// The exit code, as `strowger --help` lists them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::Configuration(_) | Self::Tls { .. } => USAGE,
+            Self::Usage(_) | Self::Configuration(_) | Self::Rules(_) => USAGE,
             Self::PortInUse { .. }
             | Self::CannotListen { .. }
             | Self::Unreachable { .. }

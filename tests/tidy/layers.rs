@@ -5,7 +5,6 @@ use crate::manifest::{Purpose, dependencies, takes_the_lints};
 
 /// A room, and the rooms that it may use. The root package (`src`) knows all others.
 const ROOMS: [(&str, &[&str]); 10] = [
-    ("auth", &[]),
     ("codec", &[]),
     ("broker", &["mqtt-codec"]),
     ("storage", &["mqtt-codec"]),
@@ -14,6 +13,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("admin", &["actors"]),
     ("gateway", &["actors", "strowger-client", "mqtt-codec"]),
     ("conf", &[]),
+    ("rules", &["broker", "mqtt-codec"]),
     ("fuzz", &["mqtt-codec"]),
 ];
 
@@ -27,6 +27,7 @@ const OURS: [&str; 9] = [
     "conf",
     "gateway",
     "mqtt-codec",
+    "rules",
     "storage",
 ];
 
