@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod check;
 mod connection;
+mod explain;
 mod generate;
 mod passwd;
 mod property;
@@ -25,6 +26,7 @@ use crate::failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; after SIGTERM or SIGINT: stopped cleanly
+  1    explain: it is denied
   1    bench: a message was lost, came twice or out of order, or the broker went away;
        rules test: a case is not met
   27   sub: the time given with -W is over
@@ -50,6 +52,7 @@ pub(crate) struct Command {
 enum Verb {
     Serve(serve::Options),
     Check(check::Options),
+    Explain(explain::Options),
     Rules(rules::Options),
     Pub(Box<publish::Options>),
     Sub(Box<subscribe::Options>),
@@ -98,6 +101,9 @@ pub(crate) fn run(command: Command) -> ExitCode {
     let (name, result) = match command.verb {
         Some(Verb::Bench(options)) => {
             return bench::run(&options).unwrap_or_else(|failure| report(bench::NAME, &failure));
+        }
+        Some(Verb::Explain(options)) => {
+            return explain::run(&options).unwrap_or_else(|failure| report("strowger explain", &failure));
         }
         Some(Verb::Store(options)) => {
             let (name, result) = store::run(&options);

@@ -1,6 +1,7 @@
 //! The broker's life as a process: settings become the rooms' own values, listeners open, signals end it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use actors::{Endpoint, Settings, StartError, StoreEngine, StoreSettings};
@@ -11,6 +12,7 @@ use mqtt_codec::TopicFilter;
 
 use crate::failure::Failure;
 
+mod access;
 mod listeners;
 
 /// Share of the open files that connections may take: the rest is for everything else.
@@ -81,6 +83,8 @@ fn say_what_is_not_promised(storage: &conf::Storage) {
 fn failure(error: StartError) -> Failure {
     match error {
         StartError::Store(error) => Failure::Store(error),
+        StartError::Authentication(error) => Failure::Policy(error.to_string()),
+        StartError::Rights(error) => Failure::Policy(error.to_string()),
         StartError::Listen { endpoint, error } => Failure::listen(endpoint, error),
         StartError::Tls { listener, error } => Failure::Tls { listener, error },
         StartError::Io(source) => Failure::Io {
@@ -116,6 +120,8 @@ fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
             messages_max: conf.retained.messages_max,
             payload_bytes_max: conf.retained.payload_bytes_max,
         },
+        authentication: access::chain(&conf.auth),
+        rights_file: (!conf.acl.file.is_empty()).then(|| PathBuf::from(&conf.acl.file)),
         overseer: actors::open_house,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         store: store(&conf.storage),
@@ -185,7 +191,11 @@ fn limits(conf: &conf::Configuration) -> Limits {
         durability_rules: durability_rules(&conf.storage.overrides),
         queue_memory_messages: conf.session.queue_memory_messages,
         response_prefix: conf.session.response_prefix.clone(),
-        access: Access::default(),
+        access: Access {
+            wide_subscriptions: conf.acl.wide_subscriptions == conf::WideSubscriptions::Grant,
+            owned_sessions: conf.acl.sessions == conf::SessionsOf::Owner,
+            loss_disconnects: conf.acl.lost_subscriptions == conf::LostSubscriptions::Disconnect,
+        },
     }
 }
 

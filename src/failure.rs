@@ -48,6 +48,9 @@ pub(crate) enum Failure {
         address: String,
         source: io::Error,
     },
+    /// A file of who may come in, or of what clients may do, is wrong.
+    #[error("{0}")]
+    Policy(String),
     /// A certificate, a key, an authority or a revocation list is not good.
     #[error("cannot listen as {listener}: {error}; mend the file, or name another in [[listeners]]")]
     Tls {
@@ -136,7 +139,7 @@ impl Failure {
     /// The exit code, as `strowger --help` lists them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::Configuration(_) | Self::Rules(_) => USAGE,
+            Self::Usage(_) | Self::Configuration(_) | Self::Policy(_) | Self::Rules(_) | Self::Tls { .. } => USAGE,
             Self::PortInUse { .. }
             | Self::CannotListen { .. }
             | Self::Unreachable { .. }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use actix::prelude::SendError;
+use auth::Chain;
 use broker::durable::{Batch, Health, Progress};
 use broker::effect::{Closing, Effect, Forward};
 use broker::line::{ConnectionKey, Line, Lost};
@@ -72,6 +73,8 @@ pub(crate) struct Desk {
     pub(crate) settings: LineSettings,
     pub(crate) line: RefCell<Line>,
     pub(crate) inboxes: Arc<Inboxes>,
+    /// Who is asked about clients.
+    pub(crate) chain: Arc<Chain>,
     /// Conversations that are open or being ended.
     pub(crate) conversations: Cell<usize>,
     /// TLS handshakes under way.
@@ -105,6 +108,7 @@ pub(crate) struct Ways {
     pub(crate) router: Addr<RouterActor>,
     pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) store: Option<(StoreAddr, Arc<Postbox>)>,
+    pub(crate) chain: Arc<Chain>,
 }
 
 impl Desk {
@@ -117,11 +121,13 @@ impl Desk {
             router,
             inboxes,
             store,
+            chain,
         }: Ways,
     ) -> Self {
         Self {
             index,
             clock,
+            chain,
             unsent: RefCell::new((0..settings.lines).map(|_| VecDeque::new()).collect()),
             departures: RefCell::new((0..settings.lines).map(|_| Vec::new()).collect()),
             settings,

@@ -6,6 +6,8 @@
 //! its client's home line. An `if` about MQTT in this crate is in the wrong room.
 
 mod acceptor;
+mod access;
+mod authentication;
 mod clock;
 mod control;
 mod desk;
@@ -16,6 +18,7 @@ mod listener;
 mod message;
 mod network;
 mod report;
+mod rights;
 mod router;
 mod session;
 mod settings;
@@ -27,6 +30,7 @@ mod transport;
 
 pub use control::{Answer, Call};
 pub use network::{Network, NotANetwork};
+pub use rights::{RightsFileError, read_rights};
 pub use settings::{
     Endpoint, ListenerLimits, ListenerSettings, ProxySettings, Settings, SocketFile, StoreEngine, StoreSettings,
     TlsSettings, WebSocketSettings, open_house,

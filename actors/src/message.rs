@@ -1,6 +1,7 @@
 //! What the actors say to each other. Each message says who sends it, who answers, and what happens if the box is full.
 
 use actix::Message;
+use broker::acl::Rights;
 use broker::counters::Counters;
 use broker::durable::{SessionImage, WillImage};
 use broker::effect::Forward;
@@ -46,6 +47,11 @@ pub(crate) struct Rerouted {
 pub(crate) struct Adopt {
     pub(crate) arrivals: Vec<Arrival>,
 }
+
+/// From the daemon to a line, at the start and when the operator asks for it: the rights from here on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Entitle(pub(crate) Rights);
 
 /// A connection that no event queue knows.
 #[derive(Debug)]

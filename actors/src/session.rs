@@ -13,7 +13,7 @@ use crate::desk::Desk;
 use crate::exchange::ExchangeActor;
 use crate::listener::Listener;
 use crate::message::{
-    Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Execute, Lingering, PublishState, Rerouted, Restore,
+    Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, PublishState, Rerouted, Restore,
 };
 
 /// Messages of other actors that may wait here.
@@ -111,6 +111,15 @@ impl Handler<Restore> for SessionActor {
             }
         });
         MessageResult(self.desk.take_requests())
+    }
+}
+
+impl Handler<Entitle> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, entitle: Entitle, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| line.set_rights(entitle.0, now));
     }
 }
 

@@ -34,6 +34,10 @@ pub struct Settings {
     pub router: RouterLimits,
     /// The retained messages' bounds.
     pub retained: RetainedLimits,
+    /// Who may come in.
+    pub authentication: auth::Settings,
+    /// The file that says what clients may do; `None`: everything.
+    pub rights_file: Option<PathBuf>,
     /// Makes the policy of each line.
     pub overseer: fn() -> Box<dyn Overseer>,
     /// What `$SYS/broker/version` says.

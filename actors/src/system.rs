@@ -9,18 +9,21 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, System};
 use actix_rt::Arbiter;
+use auth::Chain;
 use broker::line::{Line, LineSetup};
 use broker::message::Millis;
 use broker::presence::Presence;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::access::{Access, entitle};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::desk::{Desk, Inboxes, Ways};
 use crate::doors::{self, Doors, Renewal};
 use crate::listener::Listener;
 use crate::message::{AwaitsStore, Drain, Lingering};
+use crate::rights::RightsFileError;
 use crate::router::{MeetLines, RouterActor};
 use crate::session::{Open, SessionActor};
 use crate::settings::{ListenerSettings, Settings};
@@ -58,6 +61,12 @@ pub enum StartError {
     /// The store could not be opened.
     #[error("{0}")]
     Store(#[from] storage::StoreError),
+    /// What the authenticators need is wrong.
+    #[error(transparent)]
+    Authentication(#[from] auth::OpenError),
+    /// The file of rights is wrong.
+    #[error(transparent)]
+    Rights(#[from] RightsFileError),
     /// The system refused threads, signals or an event queue.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
@@ -80,13 +89,15 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(&[ListenerSettings])) -> Re
     let system = System::new();
     system.block_on(async move {
         let mut stop = StopSignals::listen()?;
-        let mut house = House::start(&settings, opened).await?;
+        let (access, rights) = Access::open(&settings).await?;
+        let mut house = House::start(&settings, opened, Arc::clone(&access.chain)).await?;
+        entitle(&house.lines, &rights).await;
         // Nobody waits at the door while sessions are being read.
         let doors = Doors::open(listeners, settings.lines)?;
         house.open(&settings, &doors.listeners, doors.sockets).await?;
         on_ready(&doors.bound);
         let renewal = actix_rt::spawn(doors::renew_forever(doors.listeners.clone()));
-        let name = stop.wait(&doors.listeners).await;
+        let name = stop.wait(&doors.listeners, &access, &house.lines).await;
         renewal.abort();
         tracing::info!(
             signal = name,
@@ -115,14 +126,20 @@ impl StopSignals {
         })
     }
 
-    async fn wait(&mut self, listeners: &[Arc<Listener>]) -> &'static str {
+    async fn wait(
+        &mut self,
+        listeners: &[Arc<Listener>],
+        access: &Access,
+        lines: &[Addr<SessionActor>],
+    ) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.term.recv() => return "SIGTERM",
                 _ = self.int.recv() => return "SIGINT",
                 _ = self.hup.recv() => {
-                    tracing::info!("SIGHUP: reading certificates again; other settings need a restart");
+                    tracing::info!("SIGHUP: reading certificates, users and rights again; other settings need a restart");
                     doors::renew(listeners.to_vec(), Renewal::All).await;
+                    access.reload(lines).await;
                 }
             }
         }
@@ -143,7 +160,7 @@ struct House {
 
 impl House {
     /// Starts the router, then the lines, gives them what the store holds, and starts the store's own thread.
-    async fn start(settings: &Settings, opened: Option<Opened>) -> Result<Self, StartError> {
+    async fn start(settings: &Settings, opened: Option<Opened>, chain: Arc<Chain>) -> Result<Self, StartError> {
         let (time, serial) = opened
             .as_ref()
             .map_or((Millis::default(), 0), |opened| (opened.time, opened.serial));
@@ -164,7 +181,7 @@ impl House {
             let arbiter = Arbiter::new();
             let (tables, presence) = (tables.clone(), Arc::clone(&presence));
             let (inboxes, router) = (Arc::clone(&inboxes), router.clone());
-            let settings = settings.clone();
+            let (settings, chain) = (settings.clone(), Arc::clone(&chain));
             let line = SessionActor::start_in_arbiter(&arbiter.handle(), move |_| {
                 let line = Line::new(LineSetup {
                     index,
@@ -181,6 +198,7 @@ impl House {
                     router,
                     inboxes,
                     store,
+                    chain,
                 };
                 SessionActor::new(Rc::new(Desk::new(index, line, settings.of_line(), ways)))
             });

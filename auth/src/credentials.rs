@@ -46,8 +46,6 @@ pub struct Certificate {
     pub dns_names: Vec<String>,
     /// The e-mail addresses among the alternative names.
     pub emails: Vec<String>,
-    /// SHA-256 of the certificate's DER form.
-    pub fingerprint_sha256: [u8; 32],
     /// The end of its validity, in seconds of Unix time.
     pub not_after_unix_secs: i64,
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::listeners::LISTENERS;
 pub use crate::listeners::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
-use crate::rule::{ADDRESS, LOG_LEVEL, PATH, TOPIC_FILTER, TOPIC_START};
+use crate::rule::{
+    ADDRESS, ANY, JWT_ALGORITHM, LOG_LEVEL, NAME, PATH, PATH_OR_NONE, TOPIC_FILTER, TOPIC_START, URL_OR_NONE,
+};
 use crate::table::Allowed::{self, List, OneOf, Range, Text};
 use crate::table::{Section, Setting, Tables, choice, element, section};
 
@@ -34,6 +36,143 @@ section! {
         tls_handshake_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
         /// TLS handshakes under way at once on one line of one listener; one more ends the oldest of them.
         tls_handshakes_max: usize = 1000, Range(1..=1_000_000), "handshakes";
+    }
+}
+
+section! {
+    /// Who may come in. A client is asked for by certificate, token, password file and HTTP, in this order; the first that
+    /// knows it decides. SIGHUP reads the files anew.
+    "auth" Auth {
+        /// Who comes in without a name: "loopback" lets in whoever is on this machine. Where nothing below is set, names and
+        /// passwords are not looked at.
+        anonymous: Anonymous = Anonymous::Loopback, OneOf(Anonymous::WORDS);
+        /// File of user names and hashed passwords; `strowger passwd` writes it, and Mosquitto's are read. Empty: none.
+        password_file: String = String::new(), Text(PATH_OR_NONE);
+        /// What of a client certificate is the user name; the listener has to ask for certificates.
+        certificate_name: CertificateName = CertificateName::None, OneOf(CertificateName::WORDS);
+        /// JSON Web Keys that tokens are checked with: a file, or an https address. Empty: no tokens.
+        jwt_keys: String = String::new(), Text(PATH_OR_NONE);
+        /// Algorithms that tokens may be signed with.
+        jwt_algorithms: Vec<String> = vec!["ES256".to_owned(), "RS256".to_owned()], List(JWT_ALGORITHM);
+        /// The issuer (`iss`) that tokens must have. Empty: any.
+        jwt_issuer: String = String::new(), Text(ANY);
+        /// The audience (`aud`) that tokens must be for. Empty: nobody in particular.
+        jwt_audience: String = String::new(), Text(ANY);
+        /// The claim that names the user.
+        jwt_username_claim: String = "sub".to_owned(), Text(NAME);
+        /// The claim that lists the user's groups.
+        jwt_groups_claim: String = "groups".to_owned(), Text(NAME);
+        /// The field of CONNECT that carries the token.
+        jwt_field: TokenField = TokenField::Password, OneOf(TokenField::WORDS);
+        /// By how much clocks may differ.
+        jwt_leeway_secs: u64 = 60, Range(0..=3600), "seconds";
+        /// The age at which keys from an address are asked for again.
+        jwt_refresh_secs: u64 = 3600, Range(30..=86_400), "seconds";
+        /// Address that is asked about a client by POST; only a clear yes lets it in. Empty: none.
+        http_url: String = String::new(), Text(URL_OR_NONE);
+        /// How long the answer of a server may take, also that of a server of keys.
+        http_timeout_ms: u64 = 5000, Range(10..=60_000), "milliseconds";
+        /// Questions under way at once.
+        http_requests_max: usize = 64, Range(1..=10_000), "requests";
+        /// How long an answer holds for the same client with the same password; 0 asks each time.
+        http_cache_secs: u64 = 30, Range(0..=86_400), "seconds";
+        /// Answers that are remembered.
+        http_cache_max: usize = 10_000, Range(1..=10_000_000), "answers";
+        /// Clients, users and addresses that stay outside, one to a line. Empty: none.
+        bans_file: String = String::new(), Text(PATH_OR_NONE);
+        /// Failures in a row from one address before it is not listened to; one of them is forgotten each second.
+        address_failures_max: u32 = 100, Range(1..=1_000_000), "failures";
+        /// Failures in a row under one user name; one of them is forgotten every five seconds.
+        name_failures_max: u32 = 20, Range(1..=1_000_000), "failures";
+        /// Passwords that are hashed at once; 0 takes half of the cores, and at least one.
+        hashes_max: usize = 0, Range(0..=1024), "passwords";
+        /// Clients that wait for a hash or an answer; more are refused (0x88 in 5.0).
+        waiting_max: usize = 1000, Range(1..=1_000_000), "clients";
+        /// How long all of it may take for one client.
+        timeout_secs: u64 = 10, Range(1..=600), "seconds";
+    }
+}
+
+choice! {
+    /// Who comes in without being known.
+    Anonymous {
+        /// Nobody.
+        Deny = "deny",
+        /// Who connects from this machine.
+        Loopback = "loopback",
+        /// Everybody.
+        Allow = "allow",
+    }
+}
+
+choice! {
+    /// What of a client certificate is the user name.
+    CertificateName {
+        /// Nothing: certificates open the door and say no name.
+        None = "none",
+        /// The common name of its subject.
+        CommonName = "common_name",
+        /// Its whole subject, as RFC 4514 writes it.
+        Subject = "subject",
+        /// The first DNS name among its alternative names.
+        Dns = "dns",
+        /// The first e-mail address among its alternative names.
+        Email = "email",
+    }
+}
+
+choice! {
+    /// The field of CONNECT that carries a token.
+    TokenField {
+        /// The password.
+        Password = "password",
+        /// The user name.
+        Username = "username",
+    }
+}
+
+section! {
+    /// What clients may do.
+    "acl" Acl {
+        /// File of rights, in Mosquitto's format with additions; docs/ACCESS.md describes it. What it does not allow is
+        /// denied. Empty: everything is allowed. SIGHUP reads it anew, and what it takes away is taken at once.
+        file: String = String::new(), Text(PATH_OR_NONE);
+        /// What becomes of a subscription of which only a part is allowed, such as "#".
+        wide_subscriptions: WideSubscriptions = WideSubscriptions::Grant, OneOf(WideSubscriptions::WORDS);
+        /// What becomes of a client that loses a subscription because rights have changed.
+        lost_subscriptions: LostSubscriptions = LostSubscriptions::Disconnect, OneOf(LostSubscriptions::WORDS);
+        /// Who may take up a session.
+        sessions: SessionsOf = SessionsOf::Owner, OneOf(SessionsOf::WORDS);
+    }
+}
+
+choice! {
+    /// What becomes of a subscription of which only a part is allowed.
+    WideSubscriptions {
+        /// It is granted, and each delivery judged by itself, as with Mosquitto.
+        Grant = "grant",
+        /// It is refused (0x87 in 5.0).
+        Refuse = "refuse",
+    }
+}
+
+choice! {
+    /// What becomes of a client that loses a subscription because rights have changed.
+    LostSubscriptions {
+        /// It is disconnected (0x87 in 5.0), so that it learns of it.
+        Disconnect = "disconnect",
+        /// It stays, without the subscription.
+        Keep = "keep",
+    }
+}
+
+choice! {
+    /// Who may take up a session.
+    SessionsOf {
+        /// The user who opened it.
+        Owner = "owner",
+        /// Whoever knows its client identifier.
+        Anyone = "anyone",
     }
 }
 
@@ -243,6 +382,10 @@ pub struct Configuration {
     pub listeners: Vec<FurtherListener>,
     /// Taking connections.
     pub listener: Listener,
+    /// Who may come in.
+    pub auth: Auth,
+    /// What clients may do.
+    pub acl: Acl,
     /// Sizes that a packet and its parts may have.
     pub packet: Packet,
     /// What one client's session may hold, and the windows it works with.
@@ -261,6 +404,8 @@ pub struct Configuration {
 pub(crate) const SECTIONS: &[Section] = &[
     UNSECTIONED,
     Listener::TABLE,
+    Auth::TABLE,
+    Acl::TABLE,
     Packet::TABLE,
     Session::TABLE,
     Retained::TABLE,

@@ -22,6 +22,9 @@ mod origin;
 mod rule;
 mod table;
 
+pub use configuration::{
+    Acl, Anonymous, Auth, CertificateName, LostSubscriptions, SessionsOf, TokenField, WideSubscriptions,
+};
 pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Session, Storage};
 pub use configuration::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
 pub use configuration::{Durability, Engine, LogFormat, Override, QueueFull};

@@ -26,6 +26,48 @@ pub(crate) const PATH: Rule = Rule {
     holds: |text| !text.is_empty() && !text.contains('\0'),
 };
 
+/// A path, or nothing.
+pub(crate) const PATH_OR_NONE: Rule = Rule {
+    says: "a path, or nothing",
+    holds: |text| !text.contains('\0'),
+};
+
+/// An address of the web, or nothing. What is sent there holds passwords, so that plain HTTP stays on the machine.
+pub(crate) const URL_OR_NONE: Rule = Rule {
+    says: "an address such as \"https://auth.example.com/mqtt\", or nothing; http only to this machine",
+    holds: |text| text.is_empty() || is_url(text),
+};
+
+/// A signature algorithm with a private and a public key (RFC 7518, RFC 8037).
+pub(crate) const JWT_ALGORITHM: Rule = Rule {
+    says: "an algorithm: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA",
+    holds: |text| {
+        let of_keys = [
+            "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+        ];
+        of_keys.contains(&text)
+    },
+};
+
+/// Any text.
+pub(crate) const ANY: Rule = Rule {
+    says: "text",
+    holds: |text| !text.contains('\0'),
+};
+
+fn is_url(text: &str) -> bool {
+    let host_of = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+    let is_local = |host: &str| {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+    };
+    match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(rest), _) => !host_of(rest).is_empty(),
+        (None, Some(rest)) => is_local(&host_of(rest)),
+        (None, None) => false,
+    }
+}
+
 /// A topic filter. A shared subscription names subscribers, not topics, so that it is none.
 pub(crate) const TOPIC_FILTER: Rule = Rule {
     says: "a topic filter such as \"plant/+/alarm\" or \"telemetry/#\", without $share",

@@ -65,7 +65,9 @@ class House:
         text += f'[[listeners]]\nname = "unix"\nbind = "{self.socket}"\ntransport = "unix"\nmode = "0600"\n'
         conf = directory / "listeners.toml"
         conf.write_text(text)
-        self.broker = exchange.Broker(directory, "--conf", conf, "--set", "log.level=debug")
+        # Proxies tell of addresses elsewhere, and nobody here has a name.
+        options = ["--set", "log.level=debug", "--set", "auth.anonymous=allow"]
+        self.broker = exchange.Broker(directory, "--conf", conf, *options)
 
     def tls(self, client=None, **options):
         context = ssl.create_default_context(cafile=self.authority.pem)
@@ -397,16 +399,24 @@ def test_a_trusted_proxy_tells_the_clients_address(house, door, header):
     assert lines and "203.0.113.9:5555" in lines[0]
 
 
+def ends(connection):
+    """Whether nothing comes before the broker closes; what it did not read makes that a reset."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 def test_who_is_no_trusted_proxy_or_sends_no_header_is_turned_away(house, door):
-    assert door("forwarded", before=b"PROXY TCP4 203.0.113.9 10.0.0.1 5555 1883\r\n").recv(1) == b""
+    assert ends(door("forwarded", before=b"PROXY TCP4 203.0.113.9 10.0.0.1 5555 1883\r\n"))
     assert "not from a trusted proxy" in house.broker.log()
     for garbage in [b"PROXY garbage\r\n", connect("no header", V5)]:
         plain = socket.create_connection(("127.0.0.1", house.ports["proxied"]), timeout=5)
         plain.sendall(garbage)
-        assert plain.recv(1) == b""
+        assert ends(plain)
     silent = socket.create_connection(("127.0.0.1", house.ports["proxied"]), timeout=8)
     begun = time.monotonic()
-    assert silent.recv(1) == b""
+    assert ends(silent)
     assert 2 < time.monotonic() - begun < 6
 
 

@@ -4,7 +4,8 @@ use crate::File;
 use crate::manifest::{Purpose, dependencies, takes_the_lints};
 
 /// A room, and the rooms that it may use. The root package (`src`) knows all others.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
+    ("auth", &[]),
     ("codec", &[]),
     ("broker", &["mqtt-codec"]),
     ("storage", &["mqtt-codec"]),
@@ -18,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
 ];
 
 /// Packages of this workspace, as manifests name them.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "actors",
     "admin",
     "auth",

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::identity::{Arriving, Identity};
+use broker::identity::Arriving;
 use broker::line::{Admission, ConnectionKey, home_line};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
@@ -14,6 +14,7 @@ use mqtt_codec::{Connect, Frame, Version, Violation, decode_connect, frame};
 use tokio::time::{sleep, timeout};
 
 use super::{Opening, Served, part};
+use crate::authentication::{Doorway, identify};
 use crate::message::Arrival;
 use crate::transport::Socket;
 
@@ -106,19 +107,28 @@ impl Opening {
                 return None;
             }
         };
-        let arriving = Arriving {
-            peer: self.peer.clone(),
-            // What the client says of itself, where nobody asks for proof.
-            identity: Arc::new(Identity::named(connect.username.as_deref(), Arc::default())),
+        let listener = Arc::from(&*self.permit.listener().settings.name);
+        let door = Doorway {
+            peer: &self.peer,
+            listener: &listener,
+            certificate: self.channel.peer_certificate(),
         };
-        let mut admission = self
-            .desk
-            .with_line(|line| line.admit(connect, arriving, fresh, self.desk.clock.now()));
+        let known = identify(&self.desk.chain, &connect, &door).await;
+        let now = self.desk.clock.now();
+        let mut admission = self.desk.with_line(|line| match known {
+            Ok(identity) => {
+                let arriving = Arriving {
+                    peer: self.peer.clone(),
+                    identity: Arc::new(identity),
+                };
+                line.admit(connect, arriving, fresh, now)
+            }
+            Err(refusal) => line.reject(&connect, refusal, now),
+        });
         loop {
             match admission {
                 Admission::Admitted(connection) => {
-                    let certified = self.channel.peer_certificate().is_some();
-                    tracing::debug!(client = %&*client, peer = %self.peer, %version, certified, "connected");
+                    tracing::debug!(client = %&*client, peer = %self.peer, %version, %listener, "connected");
                     return Some((*self).serve(version, connection));
                 }
                 Admission::Refused(answer, refusal) => {

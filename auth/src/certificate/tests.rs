@@ -18,7 +18,6 @@ fn certificate() -> Certificate {
         common_name: Some("meter".to_owned()),
         dns_names: vec!["meter.example".to_owned(), "other.example".to_owned()],
         emails: vec!["meter@works.example".to_owned()],
-        fingerprint_sha256: [7; 32],
         not_after_unix_secs: 1_900_000_000,
     }
 }

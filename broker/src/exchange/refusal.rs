@@ -9,6 +9,8 @@ pub enum Refusal {
     NotAuthorized,
     /// User name or password is wrong.
     BadCredentials,
+    /// The client, its user or its address is banned.
+    Banned,
     /// An authentication method that the broker does not offer.
     BadAuthenticationMethod,
     /// The client identifier is not acceptable.
@@ -29,9 +31,10 @@ pub enum Refusal {
 
 impl Refusal {
     /// All refusals, in the order of the counters.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotAuthorized,
         Self::BadCredentials,
+        Self::Banned,
         Self::BadAuthenticationMethod,
         Self::ClientIdInvalid,
         Self::TopicNameInvalid,
@@ -48,6 +51,7 @@ impl Refusal {
         match self {
             Self::NotAuthorized => ConnackReason::NotAuthorized,
             Self::BadCredentials => ConnackReason::BadUserNameOrPassword,
+            Self::Banned => ConnackReason::Banned,
             Self::BadAuthenticationMethod => ConnackReason::BadAuthenticationMethod,
             Self::ClientIdInvalid => ConnackReason::ClientIdentifierNotValid,
             Self::TopicNameInvalid | Self::TopicFilterInvalid => ConnackReason::TopicNameInvalid,
@@ -62,7 +66,9 @@ impl Refusal {
     #[must_use]
     pub const fn puback(self) -> PubackReason {
         match self {
-            Self::NotAuthorized | Self::BadCredentials | Self::BadAuthenticationMethod => PubackReason::NotAuthorized,
+            Self::NotAuthorized | Self::BadCredentials | Self::Banned | Self::BadAuthenticationMethod => {
+                PubackReason::NotAuthorized
+            }
             Self::TopicNameInvalid | Self::TopicFilterInvalid => PubackReason::TopicNameInvalid,
             Self::QuotaExceeded => PubackReason::QuotaExceeded,
             Self::ClientIdInvalid | Self::PacketTooLarge | Self::ServerUnavailable | Self::Unspecified => {
@@ -75,7 +81,9 @@ impl Refusal {
     #[must_use]
     pub const fn pubrec(self) -> PubrecReason {
         match self {
-            Self::NotAuthorized | Self::BadCredentials | Self::BadAuthenticationMethod => PubrecReason::NotAuthorized,
+            Self::NotAuthorized | Self::BadCredentials | Self::Banned | Self::BadAuthenticationMethod => {
+                PubrecReason::NotAuthorized
+            }
             Self::TopicNameInvalid | Self::TopicFilterInvalid => PubrecReason::TopicNameInvalid,
             Self::QuotaExceeded => PubrecReason::QuotaExceeded,
             Self::ClientIdInvalid | Self::PacketTooLarge | Self::ServerUnavailable | Self::Unspecified => {
@@ -88,7 +96,9 @@ impl Refusal {
     #[must_use]
     pub const fn suback(self) -> SubackReason {
         match self {
-            Self::NotAuthorized | Self::BadCredentials | Self::BadAuthenticationMethod => SubackReason::NotAuthorized,
+            Self::NotAuthorized | Self::BadCredentials | Self::Banned | Self::BadAuthenticationMethod => {
+                SubackReason::NotAuthorized
+            }
             Self::TopicNameInvalid | Self::TopicFilterInvalid => SubackReason::TopicFilterInvalid,
             Self::QuotaExceeded => SubackReason::QuotaExceeded,
             Self::ClientIdInvalid | Self::PacketTooLarge | Self::ServerUnavailable | Self::Unspecified => {
@@ -101,7 +111,9 @@ impl Refusal {
     #[must_use]
     pub const fn unsuback(self) -> UnsubackReason {
         match self {
-            Self::NotAuthorized | Self::BadCredentials | Self::BadAuthenticationMethod => UnsubackReason::NotAuthorized,
+            Self::NotAuthorized | Self::BadCredentials | Self::Banned | Self::BadAuthenticationMethod => {
+                UnsubackReason::NotAuthorized
+            }
             Self::TopicNameInvalid | Self::TopicFilterInvalid => UnsubackReason::TopicFilterInvalid,
             Self::ClientIdInvalid
             | Self::QuotaExceeded
@@ -115,7 +127,7 @@ impl Refusal {
     #[must_use]
     pub const fn disconnect(self) -> DisconnectReason {
         match self {
-            Self::NotAuthorized | Self::BadCredentials | Self::BadAuthenticationMethod => {
+            Self::NotAuthorized | Self::BadCredentials | Self::Banned | Self::BadAuthenticationMethod => {
                 DisconnectReason::NotAuthorized
             }
             Self::TopicNameInvalid => DisconnectReason::TopicNameInvalid,

@@ -94,6 +94,14 @@ impl Line {
         self.judge_connect(exchange.resume(), connect, assigned, arriving)
     }
 
+    /// Refuses a CONNECT whose client is nobody that may come in.
+    pub fn reject(&mut self, connect: &Connect, refusal: Refusal, now: Millis) -> Admission {
+        self.turn.now = now;
+        self.turn.counters.packets_in += 1;
+        let exchange = self.turn.start(Kind::Connect);
+        self.refuse(exchange.stop(refusal).into(), connect)
+    }
+
     /// Gives up a CONNECT that was held: its connection is gone.
     pub fn forget_held(&mut self, held: HeldConnect) {
         self.turn.end(held.exchange.cancel());

@@ -60,6 +60,7 @@ fn v311_3_2_2_6_a_refusal_without_a_return_code_is_only_the_close() {
         Refusal::BadCredentials => Some(ConnackReason::BadUserNameOrPassword),
         Refusal::NotAuthorized => Some(ConnackReason::NotAuthorized),
         Refusal::BadAuthenticationMethod
+        | Refusal::Banned
         | Refusal::TopicNameInvalid
         | Refusal::TopicFilterInvalid
         | Refusal::QuotaExceeded

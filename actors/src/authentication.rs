@@ -1,0 +1,87 @@
+//! Who comes in: the step between a CONNECT and its admission.
+
+use std::sync::Arc;
+
+use auth::{Answer, Certificate, Chain, Credentials};
+use broker::acl::{Actions, FilterError, Rule};
+use broker::exchange::Refusal;
+use broker::identity::Identity;
+use broker::line::Peer;
+use broker::message::Millis;
+use mqtt_codec::Connect;
+
+mod certificate;
+
+/// How a client has come, apart from its CONNECT.
+#[derive(Debug)]
+pub(crate) struct Doorway<'a> {
+    pub(crate) peer: &'a Peer,
+    pub(crate) listener: &'a Arc<str>,
+    /// In DER, found good.
+    pub(crate) certificate: Option<&'a [u8]>,
+}
+
+/// Says who a client is.
+///
+/// # Errors
+///
+/// Says why it stays outside.
+pub(crate) async fn identify(chain: &Chain, connect: &Connect, door: &Doorway<'_>) -> Result<Identity, Refusal> {
+    let shown = door.certificate.map(certificate::read);
+    if let Some(None) = shown {
+        tracing::warn!(peer = %door.peer, "a client's certificate was found good and cannot be read");
+        return Err(Refusal::NotAuthorized);
+    }
+    match chain.authenticate(&credentials(connect, door, shown.flatten())).await {
+        Answer::Known(known) => identity_of(known, door),
+        Answer::Refused(refusal) => {
+            if connect.username.is_none() && door.certificate.is_none() {
+                tracing::info!(peer = %door.peer, "a client without a name may not come in here; see auth.anonymous");
+            }
+            Err(refusal_of(refusal))
+        }
+    }
+}
+
+fn credentials(connect: &Connect, door: &Doorway<'_>, certificate: Option<Certificate>) -> Credentials {
+    Credentials {
+        client_id: connect.client_id.to_string(),
+        username: connect.username.as_deref().map(str::to_owned),
+        password: connect.password.clone(),
+        address: door.peer.address(),
+        listener: door.listener.to_string(),
+        certificate,
+    }
+}
+
+fn identity_of(known: auth::Identity, door: &Doorway<'_>) -> Result<Identity, Refusal> {
+    let mut identity = Identity::named(known.username.as_deref(), Arc::clone(door.listener));
+    let grants: Result<Vec<Rule>, _> = known.grants.iter().map(rule_of).collect();
+    identity.grants = grants.map_err(|error| {
+        // One that denies must not be left out.
+        tracing::warn!(peer = %door.peer, method = known.method, %error, "a client's own rights cannot be read");
+        Refusal::NotAuthorized
+    })?;
+    identity.groups = known.groups.into_iter().map(String::into_boxed_str).collect();
+    identity.is_superuser = known.is_superuser;
+    identity.expires_at = known.expires_at_unix_secs.map(|at| Millis(at.saturating_mul(1000)));
+    Ok(identity)
+}
+
+fn rule_of(grant: &auth::Grant) -> Result<Rule, FilterError> {
+    let actions = match grant.actions {
+        auth::Actions::Publish => Actions::PUBLISH,
+        auth::Actions::Subscribe => Actions::SUBSCRIBE,
+        auth::Actions::Both => Actions::ALL,
+    };
+    Rule::new(grant.allow, actions, &grant.filter)
+}
+
+fn refusal_of(refusal: auth::Refusal) -> Refusal {
+    match refusal {
+        auth::Refusal::BadCredentials => Refusal::BadCredentials,
+        auth::Refusal::NotAuthorized | auth::Refusal::TooManyFailures => Refusal::NotAuthorized,
+        auth::Refusal::Banned => Refusal::Banned,
+        auth::Refusal::Unavailable => Refusal::ServerUnavailable,
+    }
+}

@@ -1,0 +1,231 @@
+//! `strowger explain`: which line of the rights decides, without a broker.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use actors::read_rights;
+use broker::acl::{Action, Decision, Ground, Rights, Subject};
+use broker::identity::Identity;
+use clap::{Args, Subcommand};
+use mqtt_codec::{QoS, TopicFilter, TopicName};
+
+use crate::command::print;
+use crate::failure::Failure;
+
+/// Not allowed, for scripts.
+const DENIED: u8 = 1;
+
+/// Say what a client may do, and which line decides.
+///
+/// Reads the settings and the file of acl.file as `strowger serve` would, and sends nothing. The exit code is 0 where it
+/// is allowed and 1 where it is denied. docs/ACCESS.md teaches the file.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = false)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// May it publish to a topic?
+    Publish(OfMessage),
+    /// May it leave a will for a topic?
+    Will(OfMessage),
+    /// May it subscribe with a topic filter?
+    Subscribe(OfFilter),
+    /// May it be sent a message of a topic?
+    Receive(OfMessage),
+}
+
+#[derive(Debug, Args)]
+struct OfMessage {
+    /// The topic
+    topic: String,
+    /// The message is to be retained
+    #[arg(short, long)]
+    retain: bool,
+    #[command(flatten)]
+    who: Who,
+}
+
+#[derive(Debug, Args)]
+struct OfFilter {
+    /// The topic filter; of a shared subscription too
+    filter: String,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Who wants to, and by which settings.
+#[derive(Debug, Args)]
+struct Who {
+    /// The user name [default: nobody that is known]
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
+    /// The client identifier
+    #[arg(short = 'i', long = "id", value_name = "CLIENT", default_value = "")]
+    client_id: String,
+    /// A group that the user is in; may be repeated
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// The address that the client comes from
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
+    /// The listener that the client comes in by
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    listener: String,
+    /// Quality of service: 0, 1 or 2
+    #[arg(short, long, value_name = "QOS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
+    qos: u8,
+    /// Read settings from this file
+    #[arg(long, value_name = "FILE")]
+    conf: Option<PathBuf>,
+    /// The file of rights, in place of acl.file
+    #[arg(long, value_name = "FILE")]
+    acl: Option<PathBuf>,
+}
+
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let (who, asked) = match &options.verb {
+        Verb::Publish(of) => (&of.who, Asked::message(Action::Publish, "publish to", of)?),
+        Verb::Will(of) => (&of.who, Asked::message(Action::Will, "leave a will for", of)?),
+        Verb::Receive(of) => (&of.who, Asked::message(Action::Receive, "be sent messages of", of)?),
+        Verb::Subscribe(of) => (&of.who, Asked::filter(of)?),
+    };
+    let settings = who.settings()?;
+    let file = who
+        .acl
+        .clone()
+        .or_else(|| (!settings.file.is_empty()).then(|| PathBuf::from(&settings.file)));
+    let rights = match &file {
+        Some(file) => read_rights(file).map_err(|error| Failure::Policy(error.to_string()))?,
+        None => Rights::open(),
+    };
+    let decision = rights.decide(
+        &Subject {
+            identity: &who.identity(),
+            client_id: &who.client_id,
+            address: who.address,
+        },
+        asked.action,
+        &asked.topics,
+        who.qos(),
+        asked.retain,
+    );
+    let is_granted_in_part = decision.is_wide && settings.wide_subscriptions == conf::WideSubscriptions::Grant;
+    let allowed = decision.allowed || is_granted_in_part;
+    let text = format!(
+        "{who} {} {} {} at QoS {}{}\n  {}\n",
+        if allowed { "may" } else { "may not" },
+        asked.words,
+        asked.topics,
+        who.qos,
+        if asked.retain { ", retained" } else { "" },
+        reason(&decision, file.as_deref()),
+    );
+    print(text.as_bytes())?;
+    Ok(if allowed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DENIED)
+    })
+}
+
+/// What is asked of the rights.
+struct Asked {
+    action: Action,
+    words: &'static str,
+    /// A topic, or a filter without its share name.
+    topics: String,
+    retain: bool,
+}
+
+impl Asked {
+    fn message(action: Action, words: &'static str, of: &OfMessage) -> Result<Self, Failure> {
+        let topic = TopicName::new(of.topic.clone())
+            .map_err(|_| Failure::Usage(format!("`{}` is no topic: it has + or #, or is empty", of.topic)))?;
+        Ok(Self {
+            action,
+            words,
+            topics: topic.to_string(),
+            retain: of.retain,
+        })
+    }
+
+    fn filter(of: &OfFilter) -> Result<Self, Failure> {
+        let filter = TopicFilter::new(of.filter.clone())
+            .map_err(|_| Failure::Usage(format!("`{}` is no topic filter", of.filter)))?;
+        Ok(Self {
+            action: Action::Subscribe,
+            words: "subscribe with",
+            topics: filter.inner().to_owned(),
+            retain: false,
+        })
+    }
+}
+
+impl Who {
+    /// The settings, as `strowger serve` would read them.
+    fn settings(&self) -> Result<conf::Acl, Failure> {
+        let mut layers = conf::Layers::default().environment(std::env::vars_os());
+        if let Some(file) = &self.conf {
+            layers = layers.file(file);
+        }
+        Ok(layers.load()?.configuration.acl)
+    }
+
+    fn identity(&self) -> Identity {
+        let mut identity = Identity::named(self.user.as_deref(), Arc::from(&*self.listener));
+        identity.groups = self.groups.iter().map(|group| group.as_str().into()).collect();
+        identity
+    }
+
+    fn qos(&self) -> QoS {
+        match self.qos {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        }
+    }
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.user.as_deref().unwrap_or("a client without a name"))?;
+        if !self.client_id.is_empty() {
+            write!(f, " (client {})", self.client_id)?;
+        }
+        match self.address {
+            Some(address) => write!(f, " from {address}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What decided, with the line as it stands in the file.
+fn reason(decision: &Decision, file: Option<&Path>) -> String {
+    let wide = match decision.is_wide {
+        true => "; part of what it matches is allowed, and each delivery is judged (acl.wide_subscriptions)",
+        false => "",
+    };
+    let ground = match (decision.ground, file) {
+        (Ground::NoBook, _) => "there is no file of rights (acl.file), so that everything is allowed".to_owned(),
+        (Ground::Superuser, _) => "a superuser may do everything".to_owned(),
+        (Ground::Grant(number), _) => format!("its own grant {} decides", number + 1),
+        (Ground::Line(number), Some(file)) => format!("{}:{number}: {}", file.display(), line_of(file, number)),
+        (Ground::Line(number), None) => format!("line {number} decides"),
+        (Ground::NoRule, Some(file)) => format!("no line of {} allows it", file.display()),
+        (Ground::NoRule, None) => "no grant allows it".to_owned(),
+    };
+    format!("{ground}{wide}")
+}
+
+fn line_of(file: &Path, number: u32) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().nth((number as usize).saturating_sub(1));
+    line.unwrap_or_default().trim().to_owned()
+}
