@@ -44,7 +44,7 @@ struct Check {
 
 /// Judge cases by a rule file, and tell where it says something else than expected.
 ///
-/// Each [[case]] has a name, a packet (connect, publish, deliver, subscribe, unsubscribe, will), what is known of it
+/// Each `[[case]]` has a name, a packet (connect, publish, deliver, subscribe, unsubscribe, will), what is known of it
 /// (client, user, groups, listener, address, topic, qos, retain, payload, properties, now), and what is expected:
 ///
 ///   expect = { verdict = "deny", reason = "quota_exceeded", rule = "no-large-payloads" }
