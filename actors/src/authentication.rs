@@ -16,7 +16,8 @@ mod certificate;
 #[derive(Debug)]
 pub(crate) struct Doorway<'a> {
     pub(crate) peer: &'a Peer,
-    pub(crate) listener: &'a Arc<str>,
+    /// A client of its listener of whom nothing is known.
+    pub(crate) stranger: &'a Arc<Identity>,
     /// In DER, found good.
     pub(crate) certificate: Option<&'a [u8]>,
 }
@@ -26,14 +27,20 @@ pub(crate) struct Doorway<'a> {
 /// # Errors
 ///
 /// Says why it stays outside.
-pub(crate) async fn identify(chain: &Chain, connect: &Connect, door: &Doorway<'_>) -> Result<Identity, Refusal> {
+pub(crate) async fn identify(chain: &Chain, connect: &Connect, door: &Doorway<'_>) -> Result<Arc<Identity>, Refusal> {
     let shown = door.certificate.map(certificate::read);
     if let Some(None) = shown {
         tracing::warn!(peer = %door.peer, "a client's certificate was found good and cannot be read");
         return Err(Refusal::NotAuthorized);
     }
     match chain.authenticate(&credentials(connect, door, shown.flatten())).await {
-        Answer::Known(known) => identity_of(known, door),
+        Answer::Known(known) => {
+            let identity = identity_of(known, door)?;
+            Ok(match identity == **door.stranger {
+                true => Arc::clone(door.stranger),
+                false => Arc::new(identity),
+            })
+        }
         Answer::Refused(refusal) => {
             if connect.username.is_none() && door.certificate.is_none() {
                 tracing::info!(peer = %door.peer, "a client without a name may not come in here; see auth.anonymous");
@@ -49,13 +56,13 @@ fn credentials(connect: &Connect, door: &Doorway<'_>, certificate: Option<Certif
         username: connect.username.as_deref().map(str::to_owned),
         password: connect.password.clone(),
         address: door.peer.address(),
-        listener: door.listener.to_string(),
+        listener: door.stranger.listener.to_string(),
         certificate,
     }
 }
 
 fn identity_of(known: auth::Identity, door: &Doorway<'_>) -> Result<Identity, Refusal> {
-    let mut identity = Identity::named(known.username.as_deref(), Arc::clone(door.listener));
+    let mut identity = Identity::named(known.username.as_deref(), Arc::clone(&door.stranger.listener));
     let grants: Result<Vec<Rule>, _> = known.grants.iter().map(rule_of).collect();
     identity.grants = grants.map_err(|error| {
         // One that denies must not be left out.

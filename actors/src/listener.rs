@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use broker::identity::Identity;
+
 use crate::settings::ListenerSettings;
 use crate::transport::tls::{Security, TlsError};
 
@@ -12,6 +14,8 @@ pub(crate) struct Listener {
     pub(crate) settings: ListenerSettings,
     /// Its number among the listeners.
     pub(crate) number: usize,
+    /// Its clients of whom nothing is known: one value, since there may be many of them.
+    pub(crate) stranger: Arc<Identity>,
     /// Keys and certificates, where TLS is spoken.
     pub(crate) security: Option<Security>,
     open: AtomicUsize,
@@ -27,6 +31,7 @@ impl Listener {
         let is_http = settings.websocket.is_some();
         let security = settings.tls.clone().map(|tls| Security::open(tls, is_http));
         Ok(Arc::new(Self {
+            stranger: Arc::new(Identity::anonymous(Arc::from(&*settings.name))),
             security: security.transpose()?,
             settings,
             number,

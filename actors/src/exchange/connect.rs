@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use broker::identity::Arriving;
@@ -107,10 +106,10 @@ impl Opening {
                 return None;
             }
         };
-        let listener = Arc::from(&*self.permit.listener().settings.name);
+        let stranger = &self.permit.listener().stranger;
         let door = Doorway {
             peer: &self.peer,
-            listener: &listener,
+            stranger,
             certificate: self.channel.peer_certificate(),
         };
         let known = identify(&self.desk.chain, &connect, &door).await;
@@ -119,7 +118,7 @@ impl Opening {
             Ok(identity) => {
                 let arriving = Arriving {
                     peer: self.peer.clone(),
-                    identity: Arc::new(identity),
+                    identity,
                 };
                 line.admit(connect, arriving, fresh, now)
             }
@@ -128,7 +127,7 @@ impl Opening {
         loop {
             match admission {
                 Admission::Admitted(connection) => {
-                    tracing::debug!(client = %&*client, peer = %self.peer, %version, %listener, "connected");
+                    tracing::debug!(client = %&*client, peer = %self.peer, %version, listener = &*self.permit.listener().settings.name, "connected");
                     return Some((*self).serve(version, connection));
                 }
                 Admission::Refused(answer, refusal) => {
