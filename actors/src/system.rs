@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, System};
 use actix_rt::Arbiter;
-use auth::Chain;
+use broker::acl::Rights;
 use broker::line::{Line, LineSetup};
 use broker::message::Millis;
 use broker::presence::Presence;
@@ -85,13 +85,12 @@ pub enum StartError {
 pub fn run(settings: Settings, on_ready: impl FnOnce(&[ListenerSettings])) -> Result<(), StartError> {
     // What can be known before a store is opened for nothing.
     let listeners = doors::prepare(&settings.listeners)?;
-    let opened = settings.store.as_ref().map(store::open).transpose()?;
     let system = System::new();
     system.block_on(async move {
-        let mut stop = StopSignals::listen()?;
         let (access, rights) = Access::open(&settings).await?;
-        let mut house = House::start(&settings, opened, Arc::clone(&access.chain)).await?;
-        entitle(&house.lines, &rights).await;
+        let opened = settings.store.as_ref().map(store::open).transpose()?;
+        let mut stop = StopSignals::listen()?;
+        let mut house = House::start(&settings, opened, &access, &rights).await?;
         // Nobody waits at the door while sessions are being read.
         let doors = Doors::open(listeners, settings.lines)?;
         house.open(&settings, &doors.listeners, doors.sockets).await?;
@@ -159,8 +158,14 @@ struct House {
 }
 
 impl House {
-    /// Starts the router, then the lines, gives them what the store holds, and starts the store's own thread.
-    async fn start(settings: &Settings, opened: Option<Opened>, chain: Arc<Chain>) -> Result<Self, StartError> {
+    /// Starts the router, then the lines, gives them the rights and what the store holds, and starts the store's own
+    /// thread.
+    async fn start(
+        settings: &Settings,
+        opened: Option<Opened>,
+        access: &Access,
+        rights: &Rights,
+    ) -> Result<Self, StartError> {
         let (time, serial) = opened
             .as_ref()
             .map_or((Millis::default(), 0), |opened| (opened.time, opened.serial));
@@ -181,7 +186,7 @@ impl House {
             let arbiter = Arbiter::new();
             let (tables, presence) = (tables.clone(), Arc::clone(&presence));
             let (inboxes, router) = (Arc::clone(&inboxes), router.clone());
-            let (settings, chain) = (settings.clone(), Arc::clone(&chain));
+            let (settings, chain) = (settings.clone(), Arc::clone(&access.chain));
             let line = SessionActor::start_in_arbiter(&arbiter.handle(), move |_| {
                 let line = Line::new(LineSetup {
                     index,
@@ -205,6 +210,8 @@ impl House {
             arbiters.push(arbiter);
             lines.push(line);
         }
+        // Before anything that the store holds is published: wills of clients that were there when the broker ended.
+        entitle(&lines, rights).await;
         let store = match (opened, channel, &settings.store) {
             (Some(mut opened), Some((addr, errands)), Some(store)) => {
                 store::restore(&mut opened.archive, &lines, &tables, clock.now()).await?;

@@ -9,7 +9,7 @@ import time
 import exchange
 import pytest
 from authority import Authority
-from wire import V5, V311, Kind, Wire, connect
+from wire import V5, V311, Kind, Will, Wire, connect
 
 pytestmark = pytest.mark.strowger
 
@@ -245,3 +245,19 @@ def test_a_session_without_a_name_comes_back_after_a_restart(restartable):
     broker.start()
     with Wire.open(broker.address, "device", V311, username="another", clean=False) as wire:
         assert wire.connack.session_present
+
+
+def test_a_will_that_is_forbidden_by_a_restart_is_not_published(restartable, tmp_path):
+    rights = tmp_path / "rights"
+    rights.write_text("everyone\nallow all #\n")
+    broker = restartable(f"acl.file={rights}").start()
+    for client_id in ["allowed", "forbidden"]:
+        will = Will(f"wills/{client_id}", b"gone", qos=1, retain=True)
+        Wire.open(broker.address, client_id, V5, will=will, session_expiry=0)
+    broker.kill()
+    rights.write_text("everyone\ndeny will wills/forbidden\nallow all #\n")
+    broker.start()
+    with Wire.open(broker.address, "reader", V5) as reader:
+        reader.subscribe("wills/#", qos=1)
+        assert reader.take().topic == "wills/allowed"
+        reader.expect_silence(1)
