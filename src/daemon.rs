@@ -195,6 +195,7 @@ fn limits(conf: &conf::Configuration) -> Limits {
             wide_subscriptions: conf.acl.wide_subscriptions == conf::WideSubscriptions::Grant,
             owned_sessions: conf.acl.sessions == conf::SessionsOf::Owner,
             loss_disconnects: conf.acl.lost_subscriptions == conf::LostSubscriptions::Disconnect,
+            cached_decisions_max: conf.acl.decisions_cached_max,
         },
     }
 }

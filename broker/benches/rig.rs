@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use broker::acl::Rights;
 use broker::counters::Counters;
 use broker::effect::Effect;
 use broker::exchange::Open;
@@ -39,6 +40,8 @@ pub(crate) struct Path {
     version: Version,
     qos: QoS,
     receivers: usize,
+    /// Whether the rights of each client are asked, in a book of 1,000 lines.
+    rights: bool,
 }
 
 const fn path(name: &'static str, version: Version, qos: QoS, receivers: usize) -> Path {
@@ -47,17 +50,26 @@ const fn path(name: &'static str, version: Version, qos: QoS, receivers: usize) 
         version,
         qos,
         receivers,
+        rights: false,
+    }
+}
+
+impl Path {
+    const fn with_rights(self) -> Self {
+        Self { rights: true, ..self }
     }
 }
 
 /// All that are measured.
-pub(crate) const PATHS: [Path; 6] = [
+pub(crate) const PATHS: [Path; 8] = [
     path("p2p-qos0", Version::V311, QoS::AtMostOnce, 1),
     path("p2p-qos0-v5", Version::V5, QoS::AtMostOnce, 1),
     path("p2p-qos1", Version::V311, QoS::AtLeastOnce, 1),
     path("p2p-qos2", Version::V311, QoS::ExactlyOnce, 1),
     path("fanout-qos0", Version::V311, QoS::AtMostOnce, 500),
     path("fanout-qos1", Version::V311, QoS::AtLeastOnce, 500),
+    path("p2p-qos0-rights", Version::V311, QoS::AtMostOnce, 1).with_rights(),
+    path("fanout-qos0-rights", Version::V311, QoS::AtMostOnce, 500).with_rights(),
 ];
 
 impl Path {
@@ -109,6 +121,9 @@ impl Rig {
             tables: Box::new(OneThread(Rc::clone(&router))),
             serial: 0,
         });
+        if path.rights {
+            line.set_rights(rights(), Millis(1));
+        }
         let publisher = connect(&mut line, path.version, "publisher".to_owned());
         let subscribers = (0..path.receivers)
             .map(|number| {
@@ -261,6 +276,22 @@ fn messages(path: Path) -> Vec<u8> {
         publish.encode(path.version, &mut bytes).expect("a short packet");
     }
     bytes.to_vec()
+}
+
+/// A book of all kinds of lines, of which the last allows what the clients do.
+fn rights() -> Rights {
+    let line = |number| match number % 8 {
+        0 => format!("group crew{number}\n"),
+        2 => format!("listener tls{number}\n"),
+        4 => format!("address 10.{}.{}.0/24\n", number / 256, number % 256),
+        6 => format!("pattern readwrite {TOPIC}/%c/{number}\n"),
+        _ => format!("allow all plant/{number}/#\n"),
+    };
+    let book: String = (0..999)
+        .map(line)
+        .chain(["pattern readwrite plant/7/#".to_owned()])
+        .collect();
+    Rights::parse("bench", &book).expect("a book without faults")
 }
 
 fn connect(line: &mut Line, version: Version, client_id: String) -> ConnectionKey {

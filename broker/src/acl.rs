@@ -54,11 +54,14 @@ pub use parse::RightsError;
 pub use rule::{Action, Actions, FilterError, Rule};
 
 use crate::identity::Identity;
+pub(crate) use lately::{Asked, Lately};
+
 use book::{Book, grants_part, judge_grants};
 use rule::Names;
 use section::{Question, Rank};
 
 mod book;
+mod lately;
 mod network;
 mod parse;
 mod rule;

@@ -23,6 +23,8 @@ pub struct Access {
     /// A client that loses a subscription with a change of rights is disconnected (0x87 in 5.0), so that it learns of
     /// it. Else it stays, without the subscription.
     pub loss_disconnects: bool,
+    /// Decisions that one line remembers, at some 100 bytes each.
+    pub cached_decisions_max: usize,
 }
 
 impl Default for Access {
@@ -31,6 +33,7 @@ impl Default for Access {
             wide_subscriptions: true,
             owned_sessions: true,
             loss_disconnects: true,
+            cached_decisions_max: 65_536,
         }
     }
 }

@@ -12,7 +12,7 @@ use mqtt_codec::ClientId;
 pub use admit::{Admission, HeldConnect, home_line};
 pub use close::Lost;
 
-use crate::acl::Rights;
+use crate::acl::{Lately, Rights};
 use crate::counters::Counters;
 use crate::durable::Keeper;
 use crate::effect::{Effect, Forward};
@@ -146,6 +146,7 @@ impl Line {
         } = setup;
         let hasher = foldhash::fast::FixedState::with_seed(seed);
         let judges_deliveries = overseer.judges_deliveries();
+        let lately = Lately::new(limits.access.cached_decisions_max, hasher.clone());
         Self {
             index,
             lines,
@@ -168,6 +169,7 @@ impl Line {
                 judges_deliveries,
                 rights: Rights::open(),
                 asks_rights: false,
+                lately,
                 presence,
                 tables,
                 dirty: Vec::new(),

@@ -46,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) client_id: ClientId,
     /// Whose it is, as its last connection has shown.
     pub(crate) identity: Arc<Identity>,
+    /// Which identity of the line's that is, counted: see [`Asked`](crate::acl::Asked).
+    pub(crate) bearer: u32,
     /// Where its client was last connected from, as long as its rights or its will may depend on it.
     pub(crate) last_address: Option<Box<IpAddr>>,
     /// Seconds that it outlives its connection; 0: it ends with it.
@@ -87,6 +89,7 @@ impl Session {
             key,
             client_id,
             identity,
+            bearer: 0,
             last_address: None,
             expiry_secs: 0,
             queue: Queue::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mqtt_codec::QoS;
 
-use crate::acl::{Action, Rights};
+use crate::acl::{Action, Asked, Lately, Rights};
 use crate::counters::{Counters, Drop};
 use crate::durable::Keeper;
 use crate::effect::Effect;
@@ -33,6 +33,8 @@ pub(crate) struct Turn {
     pub(crate) rights: Rights,
     /// Whether the rights are asked at all: there is a book, or somebody brought rights along.
     pub(crate) asks_rights: bool,
+    /// What they said lately.
+    pub(crate) lately: Lately,
     pub(crate) presence: Arc<Presence>,
     pub(crate) tables: Box<dyn Tables>,
     /// Slots whose connections have bytes to write.
@@ -71,15 +73,23 @@ impl Turn {
 
     /// Whether this session's client may do this on the topic.
     #[inline]
-    pub(crate) fn permits(&self, session: &Session, action: Action, topic: &str, qos: QoS, retain: bool) -> bool {
+    pub(crate) fn permits(&mut self, session: &Session, action: Action, topic: &str, qos: QoS, retain: bool) -> bool {
         !self.asks_rights || self.ask_rights(session, (action, retain), topic, qos)
     }
 
     /// Apart, so that those who have no rights to ask do not carry it along.
     #[inline(never)]
-    fn ask_rights(&self, session: &Session, (action, retain): (Action, bool), topic: &str, qos: QoS) -> bool {
-        let decision = self.rights.decide(&session.subject(), action, topic, qos, retain);
-        decision.allowed
+    fn ask_rights(&mut self, session: &Session, (action, retain): (Action, bool), topic: &str, qos: QoS) -> bool {
+        let asked = Asked {
+            session: session.key,
+            bearer: session.bearer,
+            action,
+            qos,
+            retain,
+        };
+        let rights = &self.rights;
+        let decide = || rights.decide(&session.subject(), action, topic, qos, retain).allowed;
+        self.lately.or_decide(asked, topic, decide)
     }
 
     pub(crate) fn drop_message(&mut self, reason: Drop) {

@@ -143,6 +143,8 @@ section! {
         lost_subscriptions: LostSubscriptions = LostSubscriptions::Disconnect, OneOf(LostSubscriptions::WORDS);
         /// Who may take up a session.
         sessions: SessionsOf = SessionsOf::Owner, OneOf(SessionsOf::WORDS);
+        /// Decisions that a line remembers, at some 100 bytes each; half of them at least are found again.
+        decisions_cached_max: usize = 65_536, Range(0..=100_000_000), "decisions";
     }
 }
 

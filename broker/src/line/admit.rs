@@ -273,6 +273,7 @@ impl Line {
         };
         session.forget_timers(turn);
         session.identity = identity;
+        session.bearer = key.epoch;
         session.last_address = None;
         session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
         if resumed.is_none() && session.expiry_secs > 0 && turn.keeper.sessions() != Durability::Memory {

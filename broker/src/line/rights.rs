@@ -25,6 +25,7 @@ impl Line {
         self.turn.now = now;
         self.turn.asks_rights = !rights.is_open() || self.any_grants();
         self.turn.rights = rights;
+        self.turn.lately.clear();
         if !self.turn.asks_rights {
             return;
         }
@@ -105,7 +106,7 @@ impl Session {
     }
 
     /// Whether its client may be sent what waited for it.
-    pub(crate) fn permits_delivery(&self, delivery: &Delivery, turn: &Turn) -> bool {
+    pub(crate) fn permits_delivery(&self, delivery: &Delivery, turn: &mut Turn) -> bool {
         turn.permits(self, Action::Receive, &delivery.message.topic, delivery.qos, false)
     }
 

@@ -318,6 +318,30 @@ fn grants_hold_without_a_book() {
     assert_eq!(world.payloads(guest), [""; 0]);
 }
 
+/// What was decided for a client is not what is decided for the same session with other rights or from elsewhere.
+#[test]
+fn a_client_that_returns_to_its_session_is_judged_as_it_returns() {
+    let mut world = World::new();
+    world.set_rights("user chief\nallow all #\naddress 10.0.0.0/8\nallow all #");
+    let chief = world
+        .client("chief")
+        .change(|connect| connect.username = Some("chief".into()))
+        .connect();
+    world.subscribe(chief, "#", QoS::AtMostOnce);
+    for (address, expected) in [
+        ("10.1.1.1:5000", 2),
+        ("192.0.2.1:5000", 0),
+        ("10.1.1.2:5000", 2),
+        ("192.0.2.1:5000", 0),
+    ] {
+        world.address = address.parse().ok();
+        let sensor = world.client("sensor").persistent().connect();
+        world.publish(sensor, "news", "one", QoS::AtMostOnce);
+        world.publish(sensor, "news", "two", QoS::AtMostOnce);
+        assert_eq!(world.payloads(chief).len(), expected, "from {address}");
+    }
+}
+
 /// A delayed will is judged by where its client came from, though it is gone.
 #[test]
 fn a_delayed_will_keeps_the_address_of_its_client() {
