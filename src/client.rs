@@ -10,17 +10,21 @@ mod inbound;
 mod interrupt;
 mod outbound;
 mod socket;
+mod stream;
+pub(crate) mod tls;
 mod trace;
 
-use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Connack, Connect, Disconnect, Packet, PacketKind, Version};
 
+use strowger_client::load::Security;
+
 use crate::failure::{Failure, plain};
+use stream::Stream;
 
 pub(crate) use clock::now;
 pub(crate) use feed::Feed;
@@ -56,6 +60,7 @@ pub(crate) enum Event {
 pub(crate) struct Opening {
     pub(crate) host: String,
     pub(crate) port: u16,
+    pub(crate) security: Option<Security>,
     pub(crate) connect: Connect,
     pub(crate) trace: Trace,
 }
@@ -63,7 +68,7 @@ pub(crate) struct Opening {
 /// A connection to a broker that accepted it.
 #[derive(Debug)]
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Stream,
     sender: SyncSender<Event>,
     events: Receiver<Event>,
     address: String,
@@ -82,6 +87,7 @@ impl Client {
         let Opening {
             host,
             port,
+            security,
             connect,
             trace,
         } = opening;
@@ -91,7 +97,11 @@ impl Client {
             format!("{host}:{port}")
         };
         let version = connect.version;
-        let stream = socket::connect(&host, port, PATIENCE).map_err(|source| Failure::Unreachable {
+        let socket = socket::connect(&host, port, PATIENCE).map_err(|source| Failure::Unreachable {
+            address: address.clone(),
+            source,
+        })?;
+        let stream = Stream::over(socket, security.as_ref(), PATIENCE).map_err(|source| Failure::NoTls {
             address: address.clone(),
             source,
         })?;
@@ -167,7 +177,7 @@ impl Client {
     /// Says goodbye, and gives the broker time to read what was sent before.
     pub(crate) fn close(mut self, goodbye: Disconnect) -> Result<(), Failure> {
         self.send(&Packet::Disconnect(goodbye))?;
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.finish();
         let until = now() + PARTING;
         // To close with unread bytes would reset the connection and might take our last packets with it.
         while let Ok(event) = self.events.recv_timeout(until.saturating_duration_since(now())) {

@@ -68,6 +68,16 @@ pub(crate) enum Failure {
         address: String,
         source: io::Error,
     },
+    /// The connection could not be secured.
+    #[error(
+        "no TLS with {address}: {}; is it a TLS listener, and --cafile the authority of its certificate?",
+        plain(source)
+    )]
+    NoTls {
+        /// As it was given by `-h` and `-p`.
+        address: String,
+        source: io::Error,
+    },
     /// The connection to the broker ended before the work was done.
     #[error("lost the connection to {address}: {why}")]
     Lost {
@@ -143,6 +153,7 @@ impl Failure {
             Self::PortInUse { .. }
             | Self::CannotListen { .. }
             | Self::Unreachable { .. }
+            | Self::NoTls { .. }
             | Self::Lost { .. }
             | Self::Declined { .. } => UNAVAILABLE,
             Self::Unsound { .. } => DATA,

@@ -31,7 +31,7 @@ pub use failure::Failure;
 pub use outcome::{Cost, Counts, Ending, Latency, Measured, Outcome, Summary, Tick};
 pub use payload::PayloadSize;
 pub use plan::{Pace, Plan, Qos, Scenario, Unreadable, Until, Version};
-pub use target::Target;
+pub use target::{Security, Target};
 pub use watch::{Moment, Phase, Quiet, Watch};
 
 /// Carries out a plan. A run that lost messages, or whose broker went away under load, is an outcome.

@@ -1,6 +1,6 @@
 //! The socket: connects with a time limit, and turns what arrives into events.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -9,11 +9,15 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use mqtt_codec::{Frame, Packet, Sender, Version, Violation, decode, frame};
 
+use super::stream::Stream;
 use crate::client::{Event, PATIENCE};
 use crate::failure::plain;
 
 /// Bytes asked of the socket at once.
 const READ_BYTES: usize = 64 * 1024;
+
+/// How a TLS server begins its answer to what is no TLS: RFC 8446, section 5.1.
+const TLS_ALERT: [u8; 2] = [21, 3];
 
 /// Connects to the first address of `host` that answers.
 pub(super) fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
@@ -33,12 +37,12 @@ pub(super) fn connect(host: &str, port: u16, patience: Duration) -> io::Result<T
 
 /// Starts the thread that reads `stream` until it ends; [`Event::Closed`] is the last that it sends.
 pub(super) fn read(
-    stream: &TcpStream,
+    stream: &Stream,
     version: Version,
     packet_size_max: u32,
     events: SyncSender<Event>,
 ) -> io::Result<()> {
-    let mut stream = stream.try_clone()?;
+    let mut stream = stream.another()?;
     let reader = move || {
         let why = read_packets(&mut stream, version, packet_size_max, &events);
         // Nobody is left to hear it when the command has ended.
@@ -49,7 +53,7 @@ pub(super) fn read(
 
 /// Returns why the connection ended, None for a plain close.
 fn read_packets(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     version: Version,
     packet_size_max: u32,
     events: &SyncSender<Event>,
@@ -57,19 +61,24 @@ fn read_packets(
     let mut buffer = BytesMut::new();
     let mut chunk = vec![0; READ_BYTES];
     loop {
-        let len = match stream.read(&mut chunk) {
-            Ok(0) => return None,
-            Ok(len) => len,
+        let is_open = match stream.read(&mut chunk, &mut buffer) {
+            Ok(is_open) => is_open,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Some(plain(&error)),
         };
-        buffer.extend_from_slice(chunk.get(..len).unwrap_or_default());
+        // No packet of a broker begins like this.
+        if buffer.starts_with(&TLS_ALERT) {
+            return Some("it speaks TLS; add --tls or --cafile".to_owned());
+        }
         loop {
             match take(&mut buffer, version, packet_size_max) {
                 Ok(Some(packet)) => events.send(Event::Received(packet)).ok()?,
                 Ok(None) => break,
                 Err(violation) => return Some(format!("the broker broke the protocol: {violation}")),
             }
+        }
+        if !is_open {
+            return None;
         }
     }
 }

@@ -9,7 +9,7 @@ use mqtt_codec::{
     ClientId, Connect, Disconnect, DisconnectReason, QoS, TopicFilter, TopicName, Version, Violation, Will,
 };
 
-use crate::client::{Opening, Trace};
+use crate::client::{Opening, Trace, tls};
 use crate::command::property::Properties;
 use crate::failure::Failure;
 
@@ -23,9 +23,9 @@ pub(crate) struct Options {
     /// The broker's host
     #[arg(short = 'h', long, value_name = "HOST", default_value = "localhost")]
     host: String,
-    /// The broker's port
-    #[arg(short, long, value_name = "PORT", default_value_t = 1883)]
-    port: u16,
+    /// The broker's port [default: 1883; with TLS: 8883]
+    #[arg(short, long, value_name = "PORT")]
+    port: Option<u16>,
     /// Protocol version
     #[arg(short = 'V', long, value_name = "VERSION", default_value = "5")]
     protocol_version: ProtocolVersion,
@@ -75,6 +75,8 @@ pub(crate) struct Options {
     /// Retain the will
     #[arg(long, requires = "will_topic", help_heading = "Will")]
     will_retain: bool,
+    #[command(flatten)]
+    tls: tls::Options,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -146,7 +148,8 @@ impl Options {
         let trace = Trace { on: self.debug, name };
         Ok(Opening {
             host: self.host.clone(),
-            port: self.port,
+            port: self.port.unwrap_or(self.tls.port()),
+            security: self.tls.security(&self.host)?,
             connect,
             trace,
         })

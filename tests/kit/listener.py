@@ -17,12 +17,12 @@ class Listener:
     in effect. What came before it (retained messages) is kept.
     """
 
-    def __init__(self, program, broker, topics, *options):
+    def __init__(self, program, broker, topics, *options, port=None):
         ready = f"ready/{next(NUMBERS)}"
         with Wire.open(broker.address) as wire:
             wire.publish(ready, b"ready", qos=1, retain=True)
         filters = [part for topic in [*topics, ready] for part in ("-t", topic)]
-        command = [*program, "-p", broker.port, "-v", *filters, *options]
+        command = [*program, "-p", port or broker.port, "-v", *filters, *options]
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 //! One client's connection: non-blocking, read in large pieces, written in large pieces.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use mio::net::TcpStream;
@@ -8,6 +8,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::frame::{self, Delivery, Found, Packet};
 use super::plan::Version;
+use super::target::Target;
+use wire::Wire;
+
+mod wire;
 
 /// What all connections of a thread read into, one after the other.
 pub(super) const SCRATCH_BYTES: usize = 256 * 1024;
@@ -17,7 +21,7 @@ const KEPT_BYTES: usize = 256 * 1024;
 /// A connection and what waits on its two sides.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) stream: TcpStream,
+    wire: Wire,
     version: Version,
     /// The start of a packet of which not enough has arrived.
     partial: Vec<u8>,
@@ -43,18 +47,19 @@ pub(super) enum End {
 }
 
 impl Link {
-    /// Starts to connect. `source` is bound before; `receive_buffer_bytes` bounds what the kernel holds for a reader
+    /// Starts to connect to `target`. `source` is bound before; `receive_buffer_bytes` bounds what the kernel holds for a reader
     /// who stops reading.
     ///
     /// # Errors
     ///
     /// What the kernel said.
     pub(super) fn open(
-        address: SocketAddr,
+        target: &Target,
         source: Option<IpAddr>,
         receive_buffer_bytes: Option<usize>,
         version: Version,
     ) -> io::Result<Self> {
+        let address = target.address;
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if let Some(bytes) = receive_buffer_bytes {
             socket.set_recv_buffer_size(bytes)?;
@@ -72,13 +77,18 @@ impl Link {
             Ok(()) | Err(_) => {}
         }
         Ok(Self {
-            stream: TcpStream::from_std(socket.into()),
+            wire: Wire::new(TcpStream::from_std(socket.into()), target.security.as_ref())?,
             version,
             partial: Vec::new(),
             arriving: None,
             out: Vec::new(),
             taken: 0,
         })
+    }
+
+    /// What is registered for events.
+    pub(super) fn stream(&mut self) -> &mut TcpStream {
+        self.wire.stream()
     }
 
     /// The buffer to append packets to; [`Link::flush`] sends them.
@@ -98,13 +108,19 @@ impl Link {
     /// How the connection ended.
     pub(super) fn flush(&mut self) -> Result<(), End> {
         while let Some(rest) = self.out.get(self.taken..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest) {
+            match self.wire.write(rest) {
                 Ok(written) => self.taken += written,
                 // A connection that is not there yet takes nothing either.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(End::Broken(error)),
             }
+        }
+        match self.wire.push() {
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                return Err(End::Broken(error));
+            }
+            Ok(()) | Err(_) => {}
         }
         if self.out.capacity() > KEPT_BYTES {
             self.out = Vec::new();
@@ -132,7 +148,7 @@ impl Link {
         front.copy_from_slice(&self.partial);
         let room = free.len();
         let read = loop {
-            match self.stream.read(free) {
+            match self.wire.read(free) {
                 Ok(0) => return Err(End::Closed),
                 Ok(read) => break read,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {

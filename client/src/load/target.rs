@@ -1,9 +1,13 @@
 //! The broker under load.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 
 /// Where a broker listens, which processes it consists of, and how to log in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// What tables and reports call it.
     pub name: String,
@@ -15,6 +19,17 @@ pub struct Target {
     pub user: Option<String>,
     /// The password for every connection.
     pub password: Option<String>,
+    /// What every connection is secured with; without it, MQTT goes over plain TCP.
+    pub security: Option<Security>,
+}
+
+/// TLS, as a client.
+#[derive(Clone, Debug)]
+pub struct Security {
+    /// Whom to trust, and what to show.
+    pub config: Arc<ClientConfig>,
+    /// The name that the broker's certificate has to be for.
+    pub server_name: ServerName<'static>,
 }
 
 impl Target {
@@ -27,6 +42,7 @@ impl Target {
             pids: Vec::new(),
             user: None,
             password: None,
+            security: None,
         }
     }
 }

@@ -144,7 +144,7 @@ impl Worker {
                 plan.sources,
                 client.index.wrapping_add(turn).wrapping_add(attempt),
             );
-            opened = Link::open(target.address, source, buffer_bytes, plan.version);
+            opened = Link::open(target, source, buffer_bytes, plan.version);
             if !matches!(&opened, Err(error) if is_out_of_ports(error)) {
                 break;
             }
@@ -162,7 +162,7 @@ impl Worker {
         };
         frame::connect(plan.version, &login, link.out());
         self.post.poll.registry().register(
-            &mut link.stream,
+            link.stream(),
             mio::Token(place + FIRST_CLIENT),
             mio::Interest::READABLE | mio::Interest::WRITABLE,
         )?;

@@ -9,6 +9,7 @@ use strowger_client::load::Target;
 
 use super::super::machine;
 use super::some;
+use crate::client::tls;
 use crate::failure::Failure;
 
 /// How long a broker may take to accept the connection that shows that it is there.
@@ -23,9 +24,9 @@ pub(in crate::command::bench) struct Brokers {
     /// The broker's host
     #[arg(short = 'h', long, value_name = "HOST", default_value = "localhost")]
     host: String,
-    /// The broker's port
-    #[arg(short, long, value_name = "PORT", default_value_t = 1883)]
-    port: u16,
+    /// The broker's port [default: 1883; with TLS: 8883]
+    #[arg(short, long, value_name = "PORT")]
+    port: Option<u16>,
     /// User name, at all brokers
     #[arg(short, long, value_name = "NAME")]
     username: Option<String>,
@@ -44,6 +45,8 @@ pub(in crate::command::bench) struct Brokers {
     /// Runs at each broker, in turn; figures are medians [default: 1; with --vs: 3]
     #[arg(long, value_name = "N", value_parser = some)]
     rounds: Option<u32>,
+    #[command(flatten)]
+    tls: tls::Options,
 }
 
 /// A broker to compare with.
@@ -72,10 +75,11 @@ impl Brokers {
             host => host.to_owned(),
         };
         let first = Other {
-            address: format!("{host}:{}", self.port),
+            address: format!("{host}:{}", self.port.unwrap_or(self.tls.port())),
             pids: self.pid.clone(),
             name: self.name.clone(),
         };
+        let security = self.tls.security(&self.host)?;
         let mut targets: Vec<Target> = Vec::new();
         for other in std::iter::once(&first).chain(&self.vs) {
             let mut name = other.called();
@@ -88,6 +92,7 @@ impl Brokers {
                 pids: other.pids.clone(),
                 user: self.username.clone(),
                 password: self.pw.clone(),
+                security: security.clone(),
             });
         }
         Ok(targets)
