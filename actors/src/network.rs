@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 /// Addresses that share their first bits. An IPv4 address counts as itself also where it is written as IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 /// The text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,20 +18,9 @@ impl FromStr for Network {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || NotANetwork(text.to_owned());
-        let (address, bits) = text
-            .split_once('/')
-            .map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            Some(bits) => bits.parse().map_err(|_| wrong())?,
-            None => bits_max,
-        };
-        if bits > bits_max {
-            return Err(wrong());
-        }
-        Ok(Self { address, bits })
+        let address = || text.parse().ok().map(|address: IpAddr| address.into());
+        let network = text.parse().ok().or_else(address);
+        network.map(Self).ok_or_else(|| NotANetwork(text.to_owned()))
     }
 }
 
@@ -40,21 +28,8 @@ impl Network {
     /// Whether an address lies in it.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                shares(network.to_bits() ^ address.to_bits(), 32 - u32::from(self.bits))
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let difference = network.to_bits() ^ address.to_bits();
-                difference.checked_shr(128 - u32::from(self.bits)).unwrap_or(0) == 0
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
-}
-
-fn shares(difference: u32, free_bits: u32) -> bool {
-    difference.checked_shr(free_bits).unwrap_or(0) == 0
 }
 
 #[cfg(test)]

@@ -141,14 +141,7 @@ pub(crate) const NETWORK: Rule = Rule {
 };
 
 fn is_network(text: &str) -> bool {
-    let (address, length) = text
-        .split_once('/')
-        .map_or((text, None), |(address, length)| (address, Some(length)));
-    let Ok(address) = address.parse::<std::net::IpAddr>() else {
-        return false;
-    };
-    let bits_max = if address.is_ipv4() { 32 } else { 128 };
-    length.is_none_or(|length| length.parse::<u8>().is_ok_and(|bits| bits <= bits_max))
+    text.parse::<ipnet::IpNet>().is_ok() || text.parse::<std::net::IpAddr>().is_ok()
 }
 
 pub(crate) fn is_address(text: &str) -> bool {

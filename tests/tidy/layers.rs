@@ -43,6 +43,7 @@ const PURE: [(&str, &[&str]); 2] = [
             "foldhash",
             "hashbrown",
             "indexmap",
+            "ipnet",
             "memchr",
             "slab",
             "smallvec",

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use ipnet::IpNet;
 
 use super::section::Section;
 
@@ -22,26 +23,17 @@ impl FromStr for Network {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
+        let network = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => text
+                .parse()
+                .map_err(|_| "this is no IP address, and no network of them")?,
         };
-        let address: IpAddr = address.parse().map_err(|_| "this is no IP address")?;
-        let (bits_max, lead) = match address {
-            IpAddr::V4(_) => (32, V4_BITS),
-            IpAddr::V6(_) => (128, 0),
-        };
-        let bits = match bits {
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= bits_max),
-            None => Some(bits_max),
-        };
-        let bits = lead + bits.ok_or("the prefix length is out of range")?;
-        let network = Self::of(address, bits);
-        if network.first == number(address) {
-            Ok(network)
-        } else {
-            Err("the address has bits behind the prefix length")
+        if network.addr() != network.network() {
+            return Err("the address has bits behind the prefix length");
         }
+        let lead = if network.addr().is_ipv4() { V4_BITS } else { 0 };
+        Ok(Self::of(network.addr(), lead + network.prefix_len()))
     }
 }
 

@@ -2,39 +2,22 @@
 
 use std::net::IpAddr;
 
-/// A network by its first address and the length of its prefix.
+use ipnet::IpNet;
+
+/// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cidr {
-    network: IpAddr,
-    prefix: u32,
-}
+pub(crate) struct Cidr(IpNet);
 
 impl Cidr {
     /// Reads `10.0.0.0/8` or `fd00::/8`; an address alone is a network of one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let network: IpAddr = address.parse().ok()?;
-        let longest = if network.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(digits) => digits.parse().ok()?,
-            None => longest,
-        };
-        (prefix <= longest).then_some(Self { network, prefix })
+        let address = || text.parse().ok().map(|address: IpAddr| address.into());
+        text.parse().ok().or_else(address).map(Self)
     }
 
     /// Whether `address` belongs to it. An IPv4 address that came over an IPv6 socket is taken as what it is.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        let shared = |one: u128, other: u128, bits: u32| self.prefix == 0 || (one ^ other) >> (bits - self.prefix) == 0;
-        match (self.network, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                shared(u32::from(network).into(), u32::from(address).into(), 32)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => shared(network.into(), address.into(), 128),
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 }
 

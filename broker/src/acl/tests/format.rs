@@ -42,10 +42,7 @@ fn faults_have_a_line_and_a_remedy() {
         ("user", "`user` without a name"),
         ("group  ", "`group` without a name"),
         ("everyone else", "`everyone` has no name"),
-        (
-            "address 10.0.0.0/33",
-            "`10.0.0.0/33`: the prefix length is out of range",
-        ),
+        ("address 10.0.0.0/33", "`10.0.0.0/33`: this is no IP address"),
         ("address 10.0.0.1/8", "has bits behind the prefix length"),
         ("address here", "`here`: this is no IP address"),
         ("topic", "no topic"),
