@@ -13,7 +13,7 @@ use mqtt_codec::TopicFilter;
 use crate::failure::Failure;
 
 mod access;
-mod listeners;
+pub(crate) mod listeners;
 
 /// Share of the open files that connections may take: the rest is for everything else.
 const FILES_PERCENT: u64 = 80;
@@ -45,7 +45,7 @@ pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
                 Endpoint::Address(address) => {
                     tracing::info!(%address, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
                 }
-                Endpoint::Socket(_) => {
+                Endpoint::Socket(_) | Endpoint::Passed(_) => {
                     tracing::info!(path = %endpoint, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
                 }
             }

@@ -35,7 +35,7 @@ const FIRST_READ_BYTES: usize = 512;
 
 /// A token bucket: `rate` connections per second in the long run, `burst` after a pause.
 #[derive(Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     rate_per_sec: u64,
     /// In thousandths of a connection.
     burst: u64,
@@ -44,7 +44,7 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(rate_per_sec: u64, burst: u64, now: Millis) -> Self {
+    pub(crate) fn new(rate_per_sec: u64, burst: u64, now: Millis) -> Self {
         let burst = burst.max(1) * 1000;
         Self {
             rate_per_sec: rate_per_sec.max(1),
@@ -55,7 +55,7 @@ impl Bucket {
     }
 
     /// Takes one, or says how long to wait for it.
-    fn take(&mut self, now: Millis) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: Millis) -> Result<(), Duration> {
         let gained = now.since(self.at).saturating_mul(self.rate_per_sec);
         self.level = self.level.saturating_add(gained).min(self.burst);
         self.at = now;

@@ -1,5 +1,7 @@
 //! All listeners of a broker: opened at the start, their certificates renewed while it runs.
 
+use std::io;
+use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +11,15 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::listener::Listener;
-use crate::settings::{Endpoint, ListenerSettings};
+use crate::settings::{Endpoint, ListenerSettings, PassedSocket};
 use crate::system::StartError;
 use crate::transport::tcp;
+use crate::transport::udp;
 use crate::transport::unix::{self, Bound};
+
+mod passed;
+
+use passed::{Kind, Passed};
 
 /// Between two looks at the files of certificates.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
@@ -20,37 +27,70 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 /// The listeners, open.
 pub(crate) struct Doors {
     pub(crate) listeners: Vec<Arc<Listener>>,
-    /// For each listener, a socket for each line.
+    /// For each listener, a socket for each line; none for QUIC.
     pub(crate) sockets: Vec<Vec<OwnedFd>>,
+    /// The sockets of QUIC.
+    pub(crate) datagrams: Vec<(Arc<Listener>, UdpSocket)>,
     /// The listeners' settings with the addresses that they have in truth.
     pub(crate) bound: Vec<ListenerSettings>,
     /// The files of Unix sockets, which go when this is dropped.
     pub(crate) files: Vec<Bound>,
 }
 
-/// Reads certificates and finds out whether the endpoints are free.
+/// A listener that can be opened.
+pub(crate) struct Prepared {
+    listener: Arc<Listener>,
+    /// The socket that the service manager passed for it.
+    passed: Option<OwnedFd>,
+}
+
+/// Takes over what the service manager passed, reads certificates and finds out whether the endpoints are free. To be
+/// called before there are threads.
 ///
 /// # Errors
 ///
 /// The first listener that cannot be opened.
-pub(crate) fn prepare(settings: &[ListenerSettings]) -> Result<Vec<Arc<Listener>>, StartError> {
+pub(crate) fn prepare(settings: &[ListenerSettings]) -> Result<Vec<Prepared>, StartError> {
     let mut listeners = Vec::new();
-    for (number, settings) in settings.iter().enumerate() {
-        let probed = match &settings.endpoint {
-            Endpoint::Address(address) => tcp::probe(*address),
-            Endpoint::Socket(file) => unix::probe(file),
-        };
-        probed.map_err(|error| failed(settings, error))?;
-        let listener = Listener::new(number, settings.clone()).map_err(|error| StartError::Tls {
-            listener: settings.name.clone(),
-            error,
-        })?;
-        listeners.push(listener);
+    let mut passed = Passed::receive();
+    for settings in settings {
+        let sockets = sockets_of(settings, &mut passed).map_err(|error| failed(settings, error))?;
+        for passed in sockets {
+            let listener = Listener::new(listeners.len(), settings.clone()).map_err(|error| StartError::Tls {
+                listener: settings.name.clone(),
+                error,
+            })?;
+            listeners.push(Prepared { listener, passed });
+        }
     }
+    passed.warn_of_rest();
     Ok(listeners)
 }
 
-fn failed(settings: &ListenerSettings, error: std::io::Error) -> StartError {
+/// What a listener is to be opened on: the sockets that were passed for it, or none, and its endpoint is free.
+fn sockets_of(settings: &ListenerSettings, passed: &mut Passed) -> io::Result<Vec<Option<OwnedFd>>> {
+    let is_quic = settings.quic.is_some();
+    if is_quic && !crate::HAS_QUIC {
+        let what = "this binary was built without the cargo feature `quic`";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+    }
+    match &settings.endpoint {
+        Endpoint::Address(address) if is_quic => udp::probe(*address)?,
+        Endpoint::Address(address) => tcp::probe(*address)?,
+        Endpoint::Socket(file) => unix::probe(file)?,
+        Endpoint::Passed(PassedSocket { name, is_unix }) => {
+            let kind = match (is_quic, is_unix) {
+                (true, _) => Kind::Udp,
+                (false, true) => Kind::Unix,
+                (false, false) => Kind::Tcp,
+            };
+            return Ok(passed.take(name, kind)?.into_iter().map(Some).collect());
+        }
+    }
+    Ok(vec![None])
+}
+
+fn failed(settings: &ListenerSettings, error: io::Error) -> StartError {
     StartError::Listen {
         endpoint: settings.endpoint.to_string(),
         error,
@@ -63,24 +103,38 @@ impl Doors {
     /// # Errors
     ///
     /// The first that cannot be opened.
-    pub(crate) fn open(listeners: Vec<Arc<Listener>>, lines: u16) -> Result<Self, StartError> {
+    pub(crate) fn open(listeners: Vec<Prepared>, lines: u16) -> Result<Self, StartError> {
         let mut doors = Self {
             listeners: Vec::new(),
             sockets: Vec::new(),
+            datagrams: Vec::new(),
             bound: Vec::new(),
             files: Vec::new(),
         };
-        for listener in listeners {
+        for Prepared { listener, passed } in listeners {
             let mut bound = listener.settings.clone();
-            let sockets = match &listener.settings.endpoint {
-                Endpoint::Address(address) => tcp::listen(*address, lines).map(|(address, sockets)| {
+            let sockets = match (&listener.settings.endpoint, passed) {
+                (_, Some(socket)) if bound.quic.is_some() => {
+                    doors.datagrams.push((Arc::clone(&listener), passed::datagrams(socket)));
+                    Ok(Vec::new())
+                }
+                (_, Some(socket)) => passed::share(socket, lines),
+                (Endpoint::Address(address), None) if bound.quic.is_some() => {
+                    udp::listen(*address).map(|(address, socket)| {
+                        bound.endpoint = Endpoint::Address(address);
+                        doors.datagrams.push((Arc::clone(&listener), socket));
+                        Vec::new()
+                    })
+                }
+                (Endpoint::Address(address), None) => tcp::listen(*address, lines).map(|(address, sockets)| {
                     bound.endpoint = Endpoint::Address(address);
                     sockets
                 }),
-                Endpoint::Socket(file) => unix::listen(file, lines).map(|(file, sockets)| {
+                (Endpoint::Socket(file), None) => unix::listen(file, lines).map(|(file, sockets)| {
                     doors.files.push(file);
                     sockets
                 }),
+                (Endpoint::Passed(_), None) => Err(io::ErrorKind::NotFound.into()),
             };
             doors.sockets.push(sockets.map_err(|error| failed(&bound, error))?);
             doors.bound.push(bound);

@@ -37,6 +37,13 @@ impl Handshakes {
             key,
         }
     }
+
+    /// How many of a listener are under way.
+    #[cfg(feature = "quic")]
+    pub(crate) fn under_way(&self, listener: usize) -> usize {
+        let under_way = self.under_way.borrow();
+        under_way.range((listener, 0)..=(listener, u64::MAX)).count()
+    }
 }
 
 /// A handshake under way, for as long as this is held.

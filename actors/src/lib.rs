@@ -17,6 +17,11 @@ mod handshakes;
 mod listener;
 mod message;
 mod network;
+#[cfg(feature = "quic")]
+mod quic;
+#[cfg(not(feature = "quic"))]
+#[path = "without_quic.rs"]
+mod quic;
 mod report;
 mod rights;
 mod router;
@@ -32,8 +37,11 @@ pub use control::{Answer, Call};
 pub use network::{Network, NotANetwork};
 pub use rights::{RightsFileError, read_rights};
 pub use settings::{
-    Endpoint, ListenerLimits, ListenerSettings, ProxySettings, Settings, SocketFile, StoreEngine, StoreSettings,
-    TlsSettings, WebSocketSettings, open_house,
+    Endpoint, ListenerLimits, ListenerSettings, PassedSocket, ProxySettings, QuicSettings, Settings, SocketFile,
+    StoreEngine, StoreSettings, TlsSettings, WebSocketSettings, open_house,
 };
 pub use system::{StartError, run};
 pub use transport::tls::TlsError;
+
+/// Whether this binary can open listeners of MQTT over QUIC: the cargo feature `quic`.
+pub const HAS_QUIC: bool = cfg!(feature = "quic");

@@ -92,6 +92,7 @@ mod tests {
             endpoint: Endpoint::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             tls: None,
             websocket: None,
+            quic: None,
             proxies: ProxySettings::default(),
             limits: ListenerLimits {
                 connections_max: 1,

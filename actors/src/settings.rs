@@ -89,6 +89,8 @@ pub struct ListenerSettings {
     pub tls: Option<TlsSettings>,
     /// WebSocket, if it is spoken.
     pub websocket: Option<WebSocketSettings>,
+    /// QUIC, if it is spoken; then `tls` is there and is TLS 1.3 alone.
+    pub quic: Option<QuicSettings>,
     /// The proxies in front of it.
     pub proxies: ProxySettings,
     /// Its bounds.
@@ -99,12 +101,17 @@ impl ListenerSettings {
     /// What carries MQTT, in words.
     #[must_use]
     pub fn transport(&self) -> &'static str {
-        match (&self.endpoint, &self.websocket, &self.tls) {
-            (Endpoint::Socket(_), _, _) => "a Unix socket",
-            (Endpoint::Address(_), None, None) => "TCP",
-            (Endpoint::Address(_), None, Some(_)) => "TLS",
-            (Endpoint::Address(_), Some(_), None) => "WebSocket",
-            (Endpoint::Address(_), Some(_), Some(_)) => "WebSocket over TLS",
+        if self.quic.is_some() {
+            return "QUIC";
+        }
+        if self.endpoint.is_unix() {
+            return "a Unix socket";
+        }
+        match (&self.websocket, &self.tls) {
+            (None, None) => "TCP",
+            (None, Some(_)) => "TLS",
+            (Some(_), None) => "WebSocket",
+            (Some(_), Some(_)) => "WebSocket over TLS",
         }
     }
 }
@@ -116,6 +123,18 @@ pub enum Endpoint {
     Address(SocketAddr),
     /// A file.
     Socket(SocketFile),
+    /// What the service manager has opened.
+    Passed(PassedSocket),
+}
+
+impl Endpoint {
+    fn is_unix(&self) -> bool {
+        match self {
+            Self::Address(_) => false,
+            Self::Socket(_) => true,
+            Self::Passed(socket) => socket.is_unix,
+        }
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -123,6 +142,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Address(address) => write!(f, "{address}"),
             Self::Socket(file) => write!(f, "{}", file.path.display()),
+            Self::Passed(socket) => write!(f, "systemd:{}", socket.name),
         }
     }
 }
@@ -138,6 +158,24 @@ pub struct SocketFile {
     pub owner: Option<u32>,
     /// The number of its group, if that is not the process's.
     pub group: Option<u32>,
+}
+
+/// Sockets that the service manager has opened and passed.
+#[derive(Debug, Clone)]
+pub struct PassedSocket {
+    /// What the service manager calls them; there may be several.
+    pub name: String,
+    /// Whether they are Unix sockets.
+    pub is_unix: bool,
+}
+
+/// How a listener speaks QUIC.
+#[derive(Debug, Clone)]
+pub struct QuicSettings {
+    /// Silence after which a connection is over. A client that is there is asked after half of it, and answers.
+    pub idle_timeout: Duration,
+    /// Bytes of one connection that may be under way, in each direction.
+    pub window_bytes: u32,
 }
 
 /// How a listener speaks TLS. All files are PEM and read again when they change.
@@ -186,7 +224,7 @@ pub struct ListenerLimits {
     pub connect_timeout: Duration,
     /// Time for the TLS handshake, and again for the WebSocket upgrade.
     pub handshake_timeout: Duration,
-    /// TLS handshakes under way on one line.
+    /// TLS handshakes under way on one line; of QUIC, on all of them.
     pub handshakes_max: usize,
 }
 

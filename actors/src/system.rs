@@ -23,6 +23,7 @@ use crate::desk::{Desk, Inboxes, Ways};
 use crate::doors::{self, Doors, Renewal};
 use crate::listener::Listener;
 use crate::message::{AwaitsStore, Drain, Lingering};
+use crate::quic::QuicHouse;
 use crate::rights::RightsFileError;
 use crate::router::{MeetLines, RouterActor};
 use crate::session::{Open, SessionActor};
@@ -94,6 +95,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(&[ListenerSettings])) -> Re
         // Nobody waits at the door while sessions are being read.
         let doors = Doors::open(listeners, settings.lines)?;
         house.open(&settings, &doors.listeners, doors.sockets).await?;
+        let quic = QuicHouse::open(doors.datagrams, &house.lines, house.clock)?;
         on_ready(&doors.bound);
         let renewal = actix_rt::spawn(doors::renew_forever(doors.listeners.clone()));
         let name = stop.wait(&doors.listeners, &access, &house.lines).await;
@@ -102,8 +104,10 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(&[ListenerSettings])) -> Re
             signal = name,
             "stopping: no further connections, saying goodbye to all clients"
         );
+        quic.iter().for_each(QuicHouse::close);
         house.drain(settings.drain_timeout).await;
         house.stop().await;
+        quic.into_iter().for_each(QuicHouse::stop);
         drop(doors.files);
         Ok(())
     })

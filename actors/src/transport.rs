@@ -11,10 +11,16 @@ use bytes::BytesMut;
 pub(crate) mod channel;
 pub(crate) mod layered;
 pub(crate) mod proxy;
+#[cfg(feature = "quic")]
+pub(crate) mod quic;
+#[cfg(not(feature = "quic"))]
+#[path = "transport/without_quic.rs"]
+pub(crate) mod quic;
 pub(crate) mod tcp;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
+pub(crate) mod udp;
 pub(crate) mod unix;
 pub(crate) mod websocket;
 pub(crate) mod wire;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::listeners::LISTENERS;
 pub use crate::listeners::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
 use crate::rule::{
-    ADDRESS, ANY, JWT_ALGORITHM, LOG_LEVEL, NAME, PATH, PATH_OR_NONE, TOPIC_FILTER, TOPIC_START, URL_OR_NONE,
+    ANY, BIND, JWT_ALGORITHM, LOG_LEVEL, NAME, PATH, PATH_OR_NONE, TOPIC_FILTER, TOPIC_START, URL_OR_NONE,
 };
 use crate::table::Allowed::{self, List, OneOf, Range, Text};
 use crate::table::{Section, Setting, Tables, choice, element, section};
@@ -22,8 +22,9 @@ const WIRE_BYTES_MAX: i64 = 268_435_455;
 section! {
     /// Taking connections: where, how many, how fast.
     "listener" Listener {
-        /// Address to listen on, or a list of them. A host name stands for all its addresses; port 0 takes a free port.
-        bind: Vec<String> = vec!["127.0.0.1:1883".to_owned()], List(ADDRESS);
+        /// Address to listen on, or a list of them. A host name stands for all its addresses; port 0 takes a free port;
+        /// "systemd:NAME" takes the TCP sockets of this name that the service manager passes.
+        bind: Vec<String> = vec!["127.0.0.1:1883".to_owned()], List(BIND);
         /// Connections open at once on one listener. It is also held to 80 % of the limit of open files.
         connections_max: usize = 100_000, Range(1..=10_000_000), "connections";
         /// Connections taken per second on one listener in the long run; more wait in the kernel's queue.
@@ -36,6 +37,11 @@ section! {
         tls_handshake_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
         /// TLS handshakes under way at once on one line of one listener; one more ends the oldest of them.
         tls_handshakes_max: usize = 1000, Range(1..=1_000_000), "handshakes";
+        /// Silence after which a connection of QUIC is over. A client that is there is asked after half of it.
+        quic_idle_timeout_secs: u64 = 300, Range(2..=86_400), "seconds";
+        /// Bytes of one connection of QUIC that may be under way, in each direction; with the round trip they bound its
+        /// speed.
+        quic_window_bytes: u32 = 262_144, Range(16 * KIB..=64 * MIB), "bytes";
     }
 }
 

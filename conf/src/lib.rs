@@ -32,3 +32,4 @@ pub use error::{Contradiction, Error};
 pub use layers::Layers;
 pub use loaded::Loaded;
 pub use origin::Origin;
+pub use rule::passed_socket;

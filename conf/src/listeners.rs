@@ -19,6 +19,8 @@ choice! {
         SecureWebSocket = "wss",
         /// A Unix domain socket.
         Unix = "unix",
+        /// QUIC over UDP.
+        Quic = "quic",
     }
 }
 
@@ -57,9 +59,10 @@ element! {
     "listeners" FurtherListener {
         /// What logs and access rules call it; transport and bind by default, such as "tls:0.0.0.0:8883".
         name: Option<String>, Text(NAME), optional;
-        /// Address to listen on, or the path of the Unix socket. A host name stands for all its addresses.
+        /// Address to listen on, or the path of the Unix socket. A host name stands for all its addresses; "systemd:NAME"
+        /// takes the sockets of this name that the service manager passes.
         bind: String, Text(LISTEN);
-        /// What carries MQTT: "ws" is WebSocket, "wss" WebSocket over TLS.
+        /// What carries MQTT: "ws" is WebSocket, "wss" WebSocket over TLS; "quic" is one stream of QUIC with TLS 1.3.
         transport: Transport, OneOf(Transport::WORDS);
         /// Certificate chains in PEM files, the server's own certificate first. Of several, the first that is for the name
         /// that the client asks for is shown, and else the first.
@@ -100,6 +103,10 @@ element! {
         tls_handshake_timeout_secs: Option<u64>, Range(1..=3600), "seconds", optional;
         /// In place of listener.tls_handshakes_max.
         tls_handshakes_max: Option<usize>, Range(1..=1_000_000), "handshakes", optional;
+        /// In place of listener.quic_idle_timeout_secs.
+        quic_idle_timeout_secs: Option<u64>, Range(2..=86_400), "seconds", optional;
+        /// In place of listener.quic_window_bytes.
+        quic_window_bytes: Option<u32>, Range(16_384..=67_108_864), "bytes", optional;
     }
 }
 
@@ -123,13 +130,13 @@ pub(crate) const LISTENERS: Tables = Tables {
 };
 
 /// Keys that have a meaning with some transports only.
-const OF_TRANSPORTS: [(&str, &[&str]); 14] = [
+const OF_TRANSPORTS: [(&str, &[&str]); 16] = [
     ("certificate", TLS),
     ("key", TLS),
     ("client_ca", TLS),
     ("client_certificate", TLS),
     ("client_crl", TLS),
-    ("tls_min", TLS),
+    ("tls_min", TLS_OVER_TCP),
     ("tls_handshakes_max", TLS),
     ("path", WEBSOCKET),
     ("origins", WEBSOCKET),
@@ -138,11 +145,18 @@ const OF_TRANSPORTS: [(&str, &[&str]); 14] = [
     ("group", UNIX),
     ("proxy_protocol", NETWORKS),
     ("trusted_proxies", NETWORKS),
+    ("quic_idle_timeout_secs", QUIC),
+    ("quic_window_bytes", QUIC),
 ];
-const TLS: &[&str] = &["tls", "wss"];
+const TLS: &[&str] = &["tls", "wss", "quic"];
+const TLS_OVER_TCP: &[&str] = &["tls", "wss"];
 const WEBSOCKET: &[&str] = &["ws", "wss"];
 const UNIX: &[&str] = &["unix"];
 const NETWORKS: &[&str] = &["tcp", "tls", "ws", "wss"];
+const QUIC: &[&str] = &["quic"];
+
+/// What the file of a Unix socket has.
+const UNIX_FILE: [&str; 3] = ["mode", "owner", "group"];
 
 /// Which keys need another.
 const NEEDS: [(&str, &str); 2] = [("client_certificate", "client_ca"), ("client_crl", "client_ca")];
@@ -186,19 +200,7 @@ fn agree_within(table: &Table) -> Result<(), Blame> {
             ));
         }
     }
-    let is_address = rule::is_address(text(table, "bind"));
-    if transport == "unix" && is_address {
-        return Err((
-            "bind",
-            "the path of a socket, such as \"/run/strowger/mqtt.sock\", with the transport \"unix\"".to_owned(),
-        ));
-    }
-    if transport != "unix" && !is_address {
-        return Err((
-            "bind",
-            format!("{} with the transport \"{transport}\"", rule::ADDRESS.says),
-        ));
-    }
+    agree_on_bind(table, transport)?;
     if TLS.contains(&transport) {
         let count = |key| table.get(key).map_or(0, |value| value.as_array().map_or(1, Vec::len));
         if count("certificate") == 0 {
@@ -229,6 +231,27 @@ fn agree_within(table: &Table) -> Result<(), Blame> {
         ));
     }
     Ok(())
+}
+
+fn agree_on_bind(table: &Table, transport: &str) -> Result<(), Blame> {
+    let bind = text(table, "bind");
+    if rule::passed_socket(bind).is_some() {
+        return match UNIX_FILE.into_iter().find(|key| table.contains_key(*key)) {
+            Some(key) => Err((key, format!("not with bind = \"{bind}\": the socket unit has it"))),
+            None => Ok(()),
+        };
+    }
+    match (transport == "unix", rule::is_address(bind)) {
+        (true, true) => Err((
+            "bind",
+            "the path of a socket, such as \"/run/strowger/mqtt.sock\", with the transport \"unix\"".to_owned(),
+        )),
+        (false, false) => Err((
+            "bind",
+            format!("{} with the transport \"{transport}\"", rule::BIND.says),
+        )),
+        (true, false) | (false, true) => Ok(()),
+    }
 }
 
 fn text<'a>(table: &'a Table, key: &str) -> &'a str {

@@ -8,12 +8,6 @@ pub(crate) struct Rule {
     pub(crate) holds: fn(&str) -> bool,
 }
 
-/// `host:port`; an IPv6 address stands in brackets. Whether the host exists shows when it is bound.
-pub(crate) const ADDRESS: Rule = Rule {
-    says: "host:port such as \"127.0.0.1:1883\" or \"[::1]:1883\"",
-    holds: is_address,
-};
-
 /// A level, or levels by module, as tracing-subscriber's `EnvFilter` reads them.
 pub(crate) const LOG_LEVEL: Rule = Rule {
     says: "off, error, warn, info, debug or trace, also by crate such as \"info,actors=debug\"",
@@ -83,11 +77,32 @@ pub(crate) const TOPIC_START: Rule = Rule {
     holds: |text| !text.contains(['+', '#', '\0']),
 };
 
-/// `host:port`, or the path of a Unix socket; which of them is wanted shows with the transport.
+/// `host:port`, or the path of a Unix socket; which of them is wanted shows with the transport. Or a socket that is
+/// passed.
 pub(crate) const LISTEN: Rule = Rule {
-    says: "host:port such as \"0.0.0.0:8883\", or the path of a socket for \"unix\"",
-    holds: |text| is_address(text) || (PATH.holds)(text),
+    says: "host:port such as \"0.0.0.0:8883\", the path of a socket for \"unix\", or systemd:NAME",
+    holds: |text| match passed_socket(text) {
+        Some(name) => is_socket_name(name),
+        None => is_address(text) || (PATH.holds)(text),
+    },
 };
+
+/// `host:port`, or a socket that is passed.
+pub(crate) const BIND: Rule = Rule {
+    says: "host:port such as \"127.0.0.1:1883\" or \"[::1]:1883\", or systemd:NAME",
+    holds: |text| passed_socket(text).map_or_else(|| is_address(text), is_socket_name),
+};
+
+/// The name of the sockets that a listener takes from the service manager, if its `bind` says so.
+#[must_use]
+pub fn passed_socket(bind: &str) -> Option<&str> {
+    bind.strip_prefix("systemd:")
+}
+
+/// As `FileDescriptorName=` has it (systemd.socket(5)), without what a list of them could not hold.
+fn is_socket_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
+}
 
 /// A name for logs and access rules.
 pub(crate) const NAME: Rule = Rule {
@@ -144,6 +159,7 @@ fn is_network(text: &str) -> bool {
     text.parse::<ipnet::IpNet>().is_ok() || text.parse::<std::net::IpAddr>().is_ok()
 }
 
+/// `host:port`; an IPv6 address stands in brackets. Whether the host exists shows when it is bound.
 pub(crate) fn is_address(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else {
         return false;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::command::print;
+use crate::daemon::listeners::can_speak;
 use crate::failure::Failure;
 
 /// Check a configuration file without serving.
@@ -21,7 +22,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if let Some(file) = &options.file {
         layers = layers.file(file);
     }
-    layers.load()?;
+    let loaded = layers.load()?;
+    loaded.configuration.listeners.iter().try_for_each(can_speak)?;
     let what = options
         .file
         .as_ref()

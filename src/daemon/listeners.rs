@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use actors::{
-    Endpoint, ListenerLimits, ListenerSettings, Network, ProxySettings, SocketFile, TlsSettings, WebSocketSettings,
+    Endpoint, ListenerLimits, ListenerSettings, Network, PassedSocket, ProxySettings, QuicSettings, SocketFile,
+    TlsSettings, WebSocketSettings,
 };
 
 use super::connections_max;
@@ -31,24 +32,29 @@ pub(super) fn of(conf: &conf::Configuration) -> Result<Vec<ListenerSettings>, Fa
         endpoint,
         tls: None,
         websocket: None,
+        quic: None,
         proxies: ProxySettings::default(),
         limits,
     };
     let limits = limits(&conf.listener);
     let mut addresses = Vec::new();
+    let mut listeners = Vec::new();
     for bind in &conf.listener.bind {
-        addresses.extend(resolve(bind)?);
+        match conf::passed_socket(bind) {
+            Some(name) => listeners.push(plain(DEFAULT_NAME, passed(name, conf::Transport::Tcp), limits)),
+            None => addresses.extend(resolve(bind)?),
+        }
     }
     addresses.dedup();
-    let mut listeners: Vec<_> = addresses
-        .into_iter()
-        .map(|address| plain(DEFAULT_NAME, Endpoint::Address(address), limits))
-        .collect();
+    let addresses = addresses.into_iter().map(Endpoint::Address);
+    listeners.extend(addresses.map(|address| plain(DEFAULT_NAME, address, limits)));
     for further in &conf.listeners {
+        can_speak(further)?;
         for endpoint in endpoints(further)? {
             listeners.push(ListenerSettings {
                 tls: tls(further),
                 websocket: websocket(further),
+                quic: quic(further, &conf.listener),
                 proxies: proxies(further),
                 ..plain(&further.name(), endpoint, further_limits(further, limits))
             });
@@ -81,7 +87,31 @@ fn further_limits(further: &conf::FurtherListener, of_all: ListenerLimits) -> Li
     }
 }
 
+/// Whether this binary has what a listener speaks.
+///
+/// # Errors
+///
+/// Names the listener and what the binary was built without.
+pub(crate) fn can_speak(further: &conf::FurtherListener) -> Result<(), Failure> {
+    if further.transport != conf::Transport::Quic || actors::HAS_QUIC {
+        return Ok(());
+    }
+    let what = "transport = \"quic\": this binary was built without the cargo feature `quic`";
+    let source = io::Error::new(io::ErrorKind::Unsupported, what);
+    Err(Failure::listen(further.bind.clone(), source))
+}
+
+fn passed(name: &str, transport: conf::Transport) -> Endpoint {
+    Endpoint::Passed(PassedSocket {
+        name: name.to_owned(),
+        is_unix: transport == conf::Transport::Unix,
+    })
+}
+
 fn endpoints(further: &conf::FurtherListener) -> Result<Vec<Endpoint>, Failure> {
+    if let Some(name) = conf::passed_socket(&further.bind) {
+        return Ok(vec![passed(name, further.transport)]);
+    }
     if further.transport != conf::Transport::Unix {
         return Ok(resolve(&further.bind)?.into_iter().map(Endpoint::Address).collect());
     }
@@ -125,7 +155,7 @@ fn tls(further: &conf::FurtherListener) -> Option<TlsSettings> {
         client_ca: further.client_ca.as_ref().map(PathBuf::from),
         client_crls: further.client_crl.iter().flatten().map(PathBuf::from).collect(),
         client_certificate_required: further.client_certificate != Some(conf::ClientCertificate::Optional),
-        tls13_only: further.tls_min == Some(conf::TlsVersion::V13),
+        tls13_only: further.tls_min == Some(conf::TlsVersion::V13) || further.transport == conf::Transport::Quic,
     })
 }
 
@@ -135,8 +165,16 @@ fn websocket(further: &conf::FurtherListener) -> Option<WebSocketSettings> {
             path: further.path.clone().unwrap_or_else(|| WEBSOCKET_PATH.to_owned()),
             origins: further.origins.clone().unwrap_or_default(),
         }),
-        conf::Transport::Tcp | conf::Transport::Tls | conf::Transport::Unix => None,
+        conf::Transport::Tcp | conf::Transport::Tls | conf::Transport::Unix | conf::Transport::Quic => None,
     }
+}
+
+fn quic(further: &conf::FurtherListener, of_all: &conf::Listener) -> Option<QuicSettings> {
+    let idle_secs = further.quic_idle_timeout_secs.unwrap_or(of_all.quic_idle_timeout_secs);
+    (further.transport == conf::Transport::Quic).then(|| QuicSettings {
+        idle_timeout: Duration::from_secs(idle_secs),
+        window_bytes: further.quic_window_bytes.unwrap_or(of_all.quic_window_bytes),
+    })
 }
 
 fn proxies(further: &conf::FurtherListener) -> ProxySettings {

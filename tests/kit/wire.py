@@ -412,3 +412,18 @@ class Wire:
         except OSError:
             pass
         self.socket.close()
+
+
+class Over(Wire):
+    """A wire over a socket that is connected by the test."""
+
+    def __init__(self, plain, version=V5, timeout=5.0):
+        self.version, self.timeout, self.socket = version, timeout, plain
+        self.buffer, self.ids, self.connack = b"", itertools.count(1), None
+        plain.settimeout(timeout)
+
+    def greet(self, client_id="", expect=0, **options):
+        self.send(connect(client_id, self.version, **options))
+        self.connack = self.expect(Kind.CONNACK)
+        assert self.connack.reason == expect
+        return self

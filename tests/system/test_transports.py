@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import itertools
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ import exchange
 import paho.mqtt.client as paho
 import pytest
 from authority import Authority
-from wire import V5, V311, Kind, Wire, connect
+from wire import V5, V311, Over, Wire, connect
 
 pytestmark = pytest.mark.strowger
 
@@ -84,21 +83,6 @@ def house(tmp_path_factory):
     yield one
     assert one.broker.stop() == 0, one.broker.log()
     assert not one.socket.exists()
-
-
-class Over(Wire):
-    """A wire over a socket that is connected by the test."""
-
-    def __init__(self, plain, version=V5, timeout=5.0):
-        self.version, self.timeout, self.socket = version, timeout, plain
-        self.buffer, self.ids, self.connack = b"", itertools.count(1), None
-        plain.settimeout(timeout)
-
-    def greet(self, client_id="", expect=0, **options):
-        self.send(connect(client_id, self.version, **options))
-        self.connack = self.expect(Kind.CONNACK)
-        assert self.connack.reason == expect
-        return self
 
 
 class WebSocket:

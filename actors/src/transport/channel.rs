@@ -60,7 +60,7 @@ impl Channel {
     pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
         match self {
             Self::Tcp(_) => None,
-            Self::Layered(layered) => layered.tls.as_ref()?.peer_certificate(),
+            Self::Layered(layered) => layered.peer_certificate(),
         }
     }
 

@@ -49,6 +49,14 @@ impl<W> Layered<W> {
 }
 
 impl Layered<Wire> {
+    /// The client's certificate in DER, if it showed one. It was found good.
+    pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
+        match &self.tls {
+            Some(tls) => tls.peer_certificate(),
+            None => self.wire.peer_certificate(),
+        }
+    }
+
     /// Reads once from the socket, or until it makes a byte: ready with the number of bytes of MQTT, 0 at the end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         let from = buffer.len();

@@ -73,7 +73,10 @@ pub(crate) async fn accept(listener: &AsyncFd<OwnedFd>) -> io::Result<(OwnedFd, 
         match accepted {
             Ok(accepted) => {
                 let (stream, address) = accepted?;
-                return Ok((stream, address.and_then(|address| SocketAddr::try_from(address).ok())));
+                let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+                // A socket that was passed may be for both families; an IPv4 address is itself there too.
+                let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+                return Ok((stream, address.map(canonical)));
             }
             Err(_not_ready) => {}
         }

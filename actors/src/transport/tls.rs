@@ -92,6 +92,12 @@ impl Security {
         }
     }
 
+    /// What a handshake that begins at this moment is done with.
+    #[cfg(feature = "quic")]
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.load_full()
+    }
+
     /// The server's side of one connection.
     pub(crate) fn accept(&self) -> Result<Tls, rustls::Error> {
         let mut connection = ServerConnection::new(self.config.load_full())?;

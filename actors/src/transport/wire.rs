@@ -1,4 +1,4 @@
-//! A socket of the operating system, TCP or Unix, within an event queue or outside.
+//! A socket of the operating system, TCP or Unix, within an event queue or outside; or a stream of QUIC.
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::poll_read_buf;
 
+use super::quic::QuicStream;
+
 /// Pieces that one system call writes.
 pub(crate) const SLICES: usize = 32;
 
@@ -21,6 +23,8 @@ pub(crate) const SLICES: usize = 32;
 pub(crate) enum Wire {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// Which no event queue has.
+    Quic(Box<QuicStream>),
 }
 
 /// A socket that no event queue knows.
@@ -28,6 +32,7 @@ pub(crate) enum Wire {
 pub(crate) enum ParkedWire {
     Tcp(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
+    Quic(Box<QuicStream>),
 }
 
 impl Wire {
@@ -35,6 +40,7 @@ impl Wire {
         Ok(match parked {
             ParkedWire::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream)?),
             ParkedWire::Unix(stream) => Self::Unix(UnixStream::from_std(stream)?),
+            ParkedWire::Quic(stream) => Self::Quic(stream),
         })
     }
 
@@ -42,6 +48,7 @@ impl Wire {
         Ok(match self {
             Self::Tcp(stream) => ParkedWire::Tcp(stream.into_std()?),
             Self::Unix(stream) => ParkedWire::Unix(stream.into_std()?),
+            Self::Quic(stream) => ParkedWire::Quic(stream),
         })
     }
 
@@ -49,6 +56,7 @@ impl Wire {
         match self {
             Self::Tcp(stream) => poll_read_stream(stream, cx, buffer),
             Self::Unix(stream) => poll_read_stream(stream, cx, buffer),
+            Self::Quic(stream) => stream.poll_read(cx, buffer),
         }
     }
 
@@ -58,6 +66,7 @@ impl Wire {
         ready!(match self {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut bytes),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut bytes),
+            Self::Quic(stream) => stream.poll_read_slice(cx, &mut bytes),
         })?;
         Poll::Ready(Ok(bytes.filled().len()))
     }
@@ -66,6 +75,7 @@ impl Wire {
         match self {
             Self::Tcp(stream) => stream.try_write_vectored(slices),
             Self::Unix(stream) => stream.try_write_vectored(slices),
+            Self::Quic(stream) => stream.try_write(slices),
         }
     }
 
@@ -73,6 +83,7 @@ impl Wire {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(cx),
             Self::Unix(stream) => stream.poll_write_ready(cx),
+            Self::Quic(stream) => stream.poll_write_ready(cx),
         }
     }
 
@@ -80,6 +91,15 @@ impl Wire {
         match self {
             Self::Tcp(stream) => shut_down(stream),
             Self::Unix(stream) => shut_down(stream),
+            Self::Quic(stream) => stream.shut_down(),
+        }
+    }
+
+    /// The client's certificate in DER, where the wire itself has seen to it.
+    pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Quic(stream) => stream.peer_certificate(),
         }
     }
 }

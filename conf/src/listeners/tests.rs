@@ -100,6 +100,22 @@ fn keys_that_do_not_agree_are_told_with_their_line() {
             "transport = \"unix\"\nbind = \"/a\"\nmode = \"0999\"".to_owned(),
             "f:4: `listeners.mode` cannot be",
         ),
+        (
+            "transport = \"unix\"\nbind = \"systemd:local\"\nmode = \"0660\"".to_owned(),
+            "f:4: `listeners.mode` cannot be \"0660\"; allowed: not with bind = \"systemd:local\"",
+        ),
+        (
+            "transport = \"quic\"\nbind = \"0.0.0.0:1\"".to_owned(),
+            "f:1: `listeners.certificate` cannot be missing; ",
+        ),
+        (
+            "transport = \"quic\"\nbind = \"0.0.0.0:1\"\ntls_min = \"1.2\"".to_owned(),
+            "f:4: `listeners.tls_min` cannot be",
+        ),
+        (
+            tls("quic_window_bytes = 65536"),
+            "f:6: `listeners.quic_window_bytes` cannot be 65536; allowed: only with the transport \"quic\"",
+        ),
     ] {
         let error = load(&format!("[[listeners]]\n{table}\n")).unwrap_err();
         assert!(error.starts_with(told), "{error}\nfor {told}");

@@ -1,4 +1,4 @@
-use super::{ADDRESS, LOG_LEVEL, PATH, TOPIC_FILTER};
+use super::{BIND, LISTEN, LOG_LEVEL, PATH, TOPIC_FILTER};
 
 #[test]
 fn an_address_is_a_host_and_a_port() {
@@ -10,7 +10,7 @@ fn an_address_is_a_host_and_a_port() {
         "localhost:1883",
         "mqtt.example.com:1",
     ] {
-        assert!((ADDRESS.holds)(good), "{good}");
+        assert!((BIND.holds)(good), "{good}");
     }
     for bad in [
         "",
@@ -24,10 +24,20 @@ fn an_address_is_a_host_and_a_port() {
         "[x]:1",
         "a b:1",
     ] {
-        assert!(!(ADDRESS.holds)(bad), "{bad}");
+        assert!(!(BIND.holds)(bad), "{bad}");
     }
     for bad in ["127.0.0.1:+1", "mqtt://127.0.0.1:1883", "127.0.0.1:mqtt"] {
-        assert!(!(ADDRESS.holds)(bad), "{bad}");
+        assert!(!(BIND.holds)(bad), "{bad}");
+    }
+}
+
+#[test]
+fn a_socket_that_is_passed_has_a_name() {
+    for good in ["systemd:mqtt", "systemd:strowger.socket", "systemd:1883"] {
+        assert!((BIND.holds)(good) && (LISTEN.holds)(good), "{good}");
+    }
+    for bad in ["systemd:", "systemd:a b", "systemd:a:b"] {
+        assert!(!(BIND.holds)(bad) && !(LISTEN.holds)(bad), "{bad}");
     }
 }
 

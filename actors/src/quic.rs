@@ -1,0 +1,118 @@
+//! MQTT over QUIC: endpoints on a thread of their own, from the first datagram to the stream that a line takes.
+//!
+//! One endpoint for each listener, whatever the number of lines: a datagram belongs to a connection by its connection id,
+//! which the kernel cannot read, so that it could not give each line its own. Handshakes and encryption are done here,
+//! and a line sees a stream of plain bytes. docs/adr/0012 says what else was considered.
+
+use std::io;
+use std::net::UdpSocket;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use actix::Addr;
+use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::listener::Listener;
+use crate::session::SessionActor;
+
+mod config;
+mod door;
+
+use config::Configs;
+use door::Door;
+
+/// For clients to hear that their connections have ended, when the broker stops.
+const FAREWELL: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// How far the broker's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum Stage {
+    Open,
+    /// Nobody comes in; those inside are served.
+    Closing,
+    Over,
+}
+
+/// All endpoints, and the thread that they run on.
+pub(crate) struct QuicHouse {
+    stage: watch::Sender<Stage>,
+    thread: JoinHandle<()>,
+}
+
+impl QuicHouse {
+    /// Opens an endpoint on each socket.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses a thread or an event queue, or a socket is no UDP socket.
+    pub(crate) fn open(
+        sockets: Vec<(Arc<Listener>, UdpSocket)>,
+        lines: &[Addr<SessionActor>],
+        clock: Clock,
+    ) -> io::Result<Option<Self>> {
+        if sockets.is_empty() {
+            return Ok(None);
+        }
+        let (stage, watched) = watch::channel(Stage::Open);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut endpoints = Vec::new();
+        for (listener, socket) in sockets {
+            let configs = Configs::new(&listener)?;
+            let entered = runtime.enter();
+            let mut endpoint = EndpointConfig::default();
+            endpoint.grease_quic_bit(true);
+            let server = Some((*configs.current()?).clone());
+            let endpoint = Endpoint::new(endpoint, server, socket, Arc::new(TokioRuntime))?;
+            drop(entered);
+            endpoints.push((listener, endpoint, configs));
+        }
+        let lines = lines.to_vec();
+        let thread = std::thread::Builder::new().name("quic".to_owned());
+        let thread = thread.spawn(move || {
+            let doors = endpoints
+                .into_iter()
+                .map(|(listener, endpoint, configs)| Door::new((listener, endpoint), configs, lines.clone(), clock));
+            LocalSet::new().block_on(&runtime, serve(doors.collect(), watched));
+        })?;
+        Ok(Some(Self { stage, thread }))
+    }
+
+    /// Lets nobody in any more; those inside stay.
+    pub(crate) fn close(&self) {
+        self.stage.send_replace(Stage::Closing);
+    }
+
+    /// Ends the thread, when the lines have ended.
+    pub(crate) fn stop(self) {
+        self.stage.send_replace(Stage::Over);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of QUIC ended in a panic");
+        }
+    }
+}
+
+async fn serve(doors: Vec<Door>, mut stage: watch::Receiver<Stage>) {
+    let endpoints: Vec<Endpoint> = doors.iter().map(Door::endpoint).collect();
+    for door in doors {
+        tokio::task::spawn_local(Rc::new(door).receive_forever());
+    }
+    let closing = stage.wait_for(|stage| *stage >= Stage::Closing).await.is_ok();
+    if closing {
+        for endpoint in &endpoints {
+            endpoint.set_server_config(None);
+        }
+    }
+    // An error says that nobody is left who could ask for the end.
+    let _ = stage.wait_for(|stage| *stage == Stage::Over).await;
+    for endpoint in &endpoints {
+        endpoint.close(0_u32.into(), b"");
+        if timeout(FAREWELL, endpoint.wait_idle()).await.is_err() {
+            tracing::debug!("a client of QUIC did not hear that its connection has ended");
+        }
+    }
+}
