@@ -24,15 +24,16 @@ def free_port():
 
 
 class Broker:
-    """One running broker on a port of its own."""
+    """One running broker on a port of its own. `before` is a command that starts it, which gets `files` as they are."""
 
-    def __init__(self, directory, *options, kind=UNDER_TEST):
+    def __init__(self, directory, *options, kind=UNDER_TEST, before=(), files=()):
         self.kind, self.port = kind, free_port()
         self.address = ("127.0.0.1", self.port)
         self.log_path = pathlib.Path(directory) / f"{kind}-{self.port}.log"
         with open(self.log_path, "wb") as log:
+            command = [*before, *self._command(pathlib.Path(directory), options)]
             self.process = subprocess.Popen(
-                self._command(pathlib.Path(directory), options), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=files
             )
         self._wait_for_the_port()
 
