@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix::Addr;
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
@@ -27,7 +28,7 @@ use config::Configs;
 use door::Door;
 
 /// For clients to hear that their connections have ended, when the broker stops.
-const FAREWELL: std::time::Duration = std::time::Duration::from_millis(300);
+const FAREWELL: Duration = Duration::from_millis(300);
 
 /// How far the broker's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -74,10 +75,10 @@ impl QuicHouse {
         let lines = lines.to_vec();
         let thread = std::thread::Builder::new().name("quic".to_owned());
         let thread = thread.spawn(move || {
-            let doors = endpoints
-                .into_iter()
-                .map(|(listener, endpoint, configs)| Door::new((listener, endpoint), configs, lines.clone(), clock));
-            LocalSet::new().block_on(&runtime, serve(doors.collect(), watched));
+            let doors = endpoints.into_iter().map(|(listener, endpoint, configs)| {
+                Door::new((listener, endpoint), configs, lines.clone(), clock, watched.clone())
+            });
+            LocalSet::new().block_on(&runtime, serve(doors.collect(), watched.clone()));
         })?;
         Ok(Some(Self { stage, thread }))
     }

@@ -35,7 +35,8 @@ section! {
         connect_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
         /// How long a connection may take for its TLS handshake, and again for its WebSocket upgrade.
         tls_handshake_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
-        /// TLS handshakes under way at once on one line of one listener; one more ends the oldest of them.
+        /// TLS handshakes under way at once on one line of one listener, and of QUIC on one listener; one more ends the oldest
+        /// of them.
         tls_handshakes_max: usize = 1000, Range(1..=1_000_000), "handshakes";
         /// Silence after which a connection of QUIC is over. A client that is there is asked after half of it.
         quic_idle_timeout_secs: u64 = 300, Range(2..=86_400), "seconds";

@@ -7,15 +7,18 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use actix::Addr;
 use actix::dev::SendError;
 use broker::line::Peer;
 use bytes::BytesMut;
 use quinn::{Connecting, Connection, Endpoint, Incoming};
+use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
+use super::Stage;
 use super::config::Configs;
 use crate::acceptor::Bucket;
 use crate::clock::Clock;
@@ -48,6 +51,7 @@ pub(super) struct Door {
     configs: Configs,
     lines: Vec<Addr<SessionActor>>,
     clock: Clock,
+    stage: watch::Receiver<Stage>,
     bucket: RefCell<Bucket>,
     handshakes: Rc<Handshakes>,
     /// The line that takes the next stream.
@@ -61,6 +65,7 @@ impl Door {
         configs: Configs,
         lines: Vec<Addr<SessionActor>>,
         clock: Clock,
+        stage: watch::Receiver<Stage>,
     ) -> Self {
         let limits = listener.settings.limits;
         let (rate, burst) = (limits.connect_rate_per_sec, limits.connect_burst);
@@ -71,6 +76,7 @@ impl Door {
             configs,
             lines,
             clock,
+            stage,
             bucket: RefCell::new(bucket),
             handshakes: Rc::default(),
             next: Cell::new(0),
@@ -98,9 +104,13 @@ impl Door {
             }
             self.receive(incoming);
         }
+        if *self.stage.borrow() == Stage::Open {
+            let listener = &*self.listener.settings.name;
+            tracing::error!(listener, "the endpoint of QUIC failed; it takes no more connections");
+        }
     }
 
-    async fn wait_for_turn(&self, mut wait: std::time::Duration) {
+    async fn wait_for_turn(&self, mut wait: Duration) {
         loop {
             sleep(wait).await;
             match self.bucket.borrow_mut().take(self.clock.now()) {
