@@ -39,10 +39,7 @@ pub(crate) enum Failure {
         address: String,
     },
     /// The system does not let us listen there.
-    #[error(
-        "cannot listen on {address}: {}; choose another address with --bind HOST:PORT",
-        plain(source)
-    )]
+    #[error("cannot listen on {address}: {}{}", plain(source), remedy_of_listening(source))]
     CannotListen {
         /// As it was configured.
         address: String,
@@ -125,6 +122,19 @@ pub(crate) enum Failure {
         doing: String,
         source: io::Error,
     },
+}
+
+/// What helps where the system refuses an address; other refusals say it themselves.
+fn remedy_of_listening(source: &io::Error) -> &'static str {
+    let says_itself = [
+        io::ErrorKind::Unsupported,
+        io::ErrorKind::InvalidInput,
+        io::ErrorKind::NotFound,
+    ];
+    if source.raw_os_error().is_none() && says_itself.contains(&source.kind()) {
+        return "";
+    }
+    "; choose another address with --bind HOST:PORT"
 }
 
 impl Failure {

@@ -96,7 +96,8 @@ pub(crate) fn can_speak(further: &conf::FurtherListener) -> Result<(), Failure> 
     if further.transport != conf::Transport::Quic || actors::HAS_QUIC {
         return Ok(());
     }
-    let what = "transport = \"quic\": this binary was built without the cargo feature `quic`";
+    let what = "transport = \"quic\": this binary was built without the cargo feature `quic`; take another \
+                one, or the listener out";
     let source = io::Error::new(io::ErrorKind::Unsupported, what);
     Err(Failure::listen(further.bind.clone(), source))
 }
