@@ -143,6 +143,11 @@ def test_a_client_without_a_good_certificate_is_turned_away(house, door, who):
     Over(door("mutual", client=house.client).socket).greet("with-certificate").leave()
 
 
+def test_the_certificate_says_who_a_client_is(house, door):
+    Over(door("mutual", client=house.client).socket).greet("named", username="client").leave()
+    Over(door("mutual", client=house.client).socket).greet("misnamed", expect=0x87, username="mallory")
+
+
 def test_one_stream_is_all_that_a_connection_has(door):
     one = door()
     client = Over(one.socket).greet("one-stream")
