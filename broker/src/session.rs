@@ -54,7 +54,8 @@ pub(crate) struct Session {
     pub(crate) expiry_secs: u32,
     pub(crate) queue: Queue,
     pub(crate) inflight: Inflight,
-    /// QoS 2 messages from the client that were passed on and await their PUBREL, oldest first.
+    /// QoS 2 messages from the client that were passed on and await their PUBREL, by packet id: a client that never sends
+    /// one has each of its messages looked up among all of them.
     pub(crate) unreleased: Vec<Unreleased>,
     /// Retained messages on their way to new subscriptions.
     pub(crate) feeds: Feeds,
@@ -139,6 +140,11 @@ impl Session {
             slot: self.key.slot(),
             epoch: link.epoch,
         })
+    }
+
+    /// Where a QoS 2 message of the client's is among those that await their PUBREL, or would be.
+    pub(crate) fn find_unreleased(&self, id: PacketId) -> Result<usize, usize> {
+        self.unreleased.binary_search_by_key(&id, |known| known.packet_id)
     }
 
     /// The session's address with its connection's number, if it has this connection.

@@ -53,7 +53,7 @@ impl Line {
         let Some((session, turn)) = self.connected(connection) else {
             return Flow::Closed;
         };
-        let known = session.unreleased.iter().position(|open| open.packet_id == id);
+        let known = session.find_unreleased(id).ok();
         if let Some(place) = known {
             let Unreleased { exchange, kept, .. } = session.unreleased.remove(place);
             if let Some(session_id) = session.id.filter(|_| kept) {

@@ -446,7 +446,7 @@ impl Line {
         let Some((session, turn)) = self.connected(connection) else {
             return Replay::TooMany;
         };
-        if session.unreleased.iter().any(|known| known.packet_id == id) {
+        if session.find_unreleased(id).is_ok() {
             Replay::Again
         } else if session.unreleased.len() >= usize::from(turn.limits.receive_window()) {
             Replay::TooMany
@@ -463,11 +463,14 @@ impl Line {
                 if let (Some(session), Some(gate)) = (session.id, owed) {
                     turn.keeper.keep(Change::Received(session, id), gate.durability);
                 }
-                session.unreleased.push(Unreleased {
+                let open = Unreleased {
                     packet_id: id,
                     exchange,
                     kept: session.id.is_some() && owed.is_some(),
-                });
+                };
+                // The caller has found that it is not there.
+                let place = session.find_unreleased(id).unwrap_or_else(|place| place);
+                session.unreleased.insert(place, open);
             }
             None => self.turn.end(exchange.cancel()),
         }

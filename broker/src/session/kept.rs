@@ -257,6 +257,7 @@ impl Session {
             kept: true,
         });
         self.unreleased.extend(unreleased);
+        self.unreleased.sort_unstable_by_key(|open| open.packet_id);
         let open: Vec<_> = open.into_iter().map(|open| (open, turn.start(Kind::Deliver))).collect();
         turn.counters.inflight += open.len() as u64;
         self.inflight.restore(open);
