@@ -14,6 +14,8 @@ use crate::failure::Failure;
 
 mod access;
 pub(crate) mod listeners;
+mod overload;
+mod rates;
 
 /// Share of the open files that connections may take: the rest is for everything else.
 const FILES_PERCENT: u64 = 80;
@@ -122,6 +124,7 @@ fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
         },
         authentication: access::chain(&conf.auth),
         rights_file: (!conf.acl.file.is_empty()).then(|| PathBuf::from(&conf.acl.file)),
+        overload: overload::settings(&conf.overload),
         overseer: actors::open_house,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         store: store(&conf.storage),
@@ -197,6 +200,7 @@ fn limits(conf: &conf::Configuration) -> Limits {
             loss_disconnects: conf.acl.lost_subscriptions == conf::LostSubscriptions::Disconnect,
             cached_decisions_max: conf.acl.decisions_cached_max,
         },
+        rates: rates::book(conf),
     }
 }
 

@@ -129,6 +129,7 @@ impl Share {
         )]
         let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
         let mut refused: u64 = 0;
+        let mut waits = Waits::default();
         for accepted_count in 1_u64.. {
             if accepted_count.is_multiple_of(TURN) {
                 yield_now().await;
@@ -136,15 +137,25 @@ impl Share {
             while let Err(wait) = bucket.take(desk.clock.now()) {
                 sleep(wait).await;
             }
+            desk.lag.at_ease().await;
+            while desk.overload.has_no_descriptors() {
+                waits.begin(
+                    &listener,
+                    &format_args!("{} connections are open", desk.overload.connections_max()),
+                );
+                sleep(PAUSE).await;
+            }
             let (stream, address) = match tcp::accept(&socket).await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection; waiting");
+                    waits.begin(&listener, &error);
                     sleep(PAUSE).await;
                     continue;
                 }
             };
+            waits.end(&listener);
             let Some(permit) = listener.enter() else {
+                desk.line.borrow_mut().count_turned_away();
                 refused += 1;
                 if refused.is_power_of_two() {
                     let (name, max) = (&*listener.settings.name, listener.settings.limits.connections_max);
@@ -160,6 +171,28 @@ impl Share {
             admit(&desk, arrival(stream, address, permit));
         }
         Ok(())
+    }
+}
+
+/// Whether an acceptor waits for the system to give it a descriptor: those who are in are served meanwhile.
+#[derive(Debug, Default)]
+struct Waits(bool);
+
+impl Waits {
+    fn begin(&mut self, listener: &Listener, why: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.0, true) {
+            tracing::warn!(
+                listener = listener.settings.name,
+                %why,
+                "no connections are accepted for want of descriptors; raise the limit of open files (LimitNOFILE, ulimit -n)"
+            );
+        }
+    }
+
+    fn end(&mut self, listener: &Listener) {
+        if std::mem::take(&mut self.0) {
+            tracing::info!(listener = listener.settings.name, "connections are accepted again");
+        }
     }
 }
 

@@ -24,8 +24,10 @@ use bytes::BytesMut;
 
 use crate::clock::Clock;
 use crate::handshakes::Handshakes;
+use crate::lag::Lag;
 use crate::message::{Adopt, Arrival, Deliver, Reroute};
-use crate::report::report_closed;
+use crate::overload::Overload;
+use crate::report::{report_closed, report_limit};
 use crate::router::RouterActor;
 use crate::session::SessionActor;
 use crate::settings::LineSettings;
@@ -75,6 +77,10 @@ pub(crate) struct Desk {
     pub(crate) inboxes: Arc<Inboxes>,
     /// Who is asked about clients.
     pub(crate) chain: Arc<Chain>,
+    /// How the process fares.
+    pub(crate) overload: Arc<Overload>,
+    /// Whether this line keeps up.
+    pub(crate) lag: Lag,
     /// Conversations that are open or being ended.
     pub(crate) conversations: Cell<usize>,
     /// TLS handshakes under way.
@@ -109,6 +115,7 @@ pub(crate) struct Ways {
     pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) store: Option<(StoreAddr, Arc<Postbox>)>,
     pub(crate) chain: Arc<Chain>,
+    pub(crate) overload: Arc<Overload>,
 }
 
 impl Desk {
@@ -122,12 +129,15 @@ impl Desk {
             inboxes,
             store,
             chain,
+            overload,
         }: Ways,
     ) -> Self {
         Self {
             index,
             clock,
             chain,
+            lag: Lag::new(overload.line_lag_max()),
+            overload,
             unsent: RefCell::new((0..settings.lines).map(|_| VecDeque::new()).collect()),
             departures: RefCell::new((0..settings.lines).map(|_| Vec::new()).collect()),
             settings,
@@ -207,6 +217,7 @@ impl Desk {
                     socket.resume();
                 }
             }
+            Effect::Limited(reached) => report_limit(&reached),
             Effect::Close(closing) => {
                 let Closing {
                     connection,

@@ -88,6 +88,7 @@ struct Conversing(Rc<Desk>);
 impl Conversing {
     fn at(desk: &Rc<Desk>) -> Self {
         desk.conversations.set(desk.conversations.get() + 1);
+        desk.overload.connection_opened();
         Self(Rc::clone(desk))
     }
 }
@@ -95,6 +96,7 @@ impl Conversing {
 impl Drop for Conversing {
     fn drop(&mut self) {
         self.0.conversations.set(self.0.conversations.get().saturating_sub(1));
+        self.0.overload.connection_closed();
     }
 }
 
@@ -125,6 +127,8 @@ struct Served {
     socket: Rc<Socket>,
     /// A packet that is not whole, or what came after one that has to wait. Holds no memory when empty.
     read: BytesMut,
+    /// Whether bytes of packets are counted against a rate.
+    counts_bytes: bool,
     /// The goodbye, once it is being said.
     parting: Option<Pin<Box<dyn Future<Output = ()>>>>,
     _permit: Permit,
@@ -268,29 +272,36 @@ impl Served {
             connection,
             version,
             socket,
+            counts_bytes,
             ..
         } = &*self;
         let now = desk.clock.now();
         let size_max = desk.settings.packet_bytes_max;
+        let read = bytes.len();
         let flow = desk.with_line(|line| {
-            loop {
+            let flow = loop {
                 match decode(&mut bytes, *version, size_max) {
-                    Ok(None) => return Flow::Continue,
+                    Ok(None) => break Flow::Continue,
                     Ok(Some(packet)) => match line.receive(*connection, packet, now) {
                         Flow::Continue => {}
-                        flow @ (Flow::Hold | Flow::Closed) => {
-                            if flow == Flow::Hold {
-                                socket.pause();
-                            }
-                            return flow;
-                        }
+                        flow @ (Flow::Hold | Flow::Closed) => break flow,
                     },
                     Err(violation) => {
                         line.violated(*connection, &violation, now);
-                        return Flow::Closed;
+                        break Flow::Closed;
                     }
                 }
+            };
+            let flow = match flow {
+                Flow::Continue | Flow::Hold if *counts_bytes => {
+                    flow.and(line.count_bytes_of(*connection, read - bytes.len(), now))
+                }
+                Flow::Continue | Flow::Hold | Flow::Closed => flow,
+            };
+            if flow == Flow::Hold {
+                socket.pause();
             }
+            flow
         });
         let rest = if flow == Flow::Closed { &[] } else { &*bytes };
         self.read = if rest.is_empty() {

@@ -14,9 +14,11 @@ mod desk;
 mod doors;
 mod exchange;
 mod handshakes;
+mod lag;
 mod listener;
 mod message;
 mod network;
+mod overload;
 #[cfg(feature = "quic")]
 mod quic;
 #[cfg(not(feature = "quic"))]
@@ -37,8 +39,8 @@ pub use control::{Answer, Call};
 pub use network::{Network, NotANetwork};
 pub use rights::{RightsFileError, read_rights};
 pub use settings::{
-    Endpoint, ListenerLimits, ListenerSettings, PassedSocket, ProxySettings, QuicSettings, Settings, SocketFile,
-    StoreEngine, StoreSettings, TlsSettings, WebSocketSettings, open_house,
+    Endpoint, ListenerLimits, ListenerSettings, OverloadSettings, PassedSocket, ProxySettings, QuicSettings, Settings,
+    SocketFile, StoreEngine, StoreSettings, TlsSettings, WebSocketSettings, open_house,
 };
 pub use system::{StartError, run};
 pub use transport::tls::TlsError;

@@ -1,6 +1,7 @@
 //! One structured record for each connection that ended.
 
 use broker::effect::{Cause, ClosingRecord};
+use broker::limits::LimitReached;
 
 /// Violations and slow clients are warnings: somebody has something to mend. The rest is the day's business.
 pub(crate) fn report_closed(record: &ClosingRecord) {
@@ -22,7 +23,9 @@ pub(crate) fn report_closed(record: &ClosingRecord) {
         };
     }
     match record.cause {
-        Cause::Violation(_) | Cause::QueueFull | Cause::Refused(_) | Cause::RightLost => report!(warn),
+        Cause::Violation(_) | Cause::QueueFull | Cause::TooFast(_) | Cause::Refused(_) | Cause::RightLost => {
+            report!(warn)
+        }
         Cause::Panic => report!(error),
         Cause::ClientDisconnected
         | Cause::ConnectionLost(_)
@@ -31,4 +34,15 @@ pub(crate) fn report_closed(record: &ClosingRecord) {
         | Cause::IdentityExpired
         | Cause::ServerStopping => report!(info),
     }
+}
+
+/// One record for a limit, now and then.
+pub(crate) fn report_limit(reached: &LimitReached) {
+    tracing::warn!(
+        client = %&*reached.client_id,
+        times = reached.times,
+        limit = reached.limit.name(),
+        "{}",
+        reached.limit.says()
+    );
 }

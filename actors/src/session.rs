@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 use broker::counters::Counters;
+use broker::message::Millis;
 
 use crate::acceptor::{AcceptorActor, Close};
 use crate::desk::Desk;
 use crate::exchange::ExchangeActor;
+use crate::lag::Change;
 use crate::listener::Listener;
 use crate::message::{
     Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, PublishState, Rerouted, Restore,
@@ -36,6 +38,24 @@ impl SessionActor {
     }
 }
 
+impl SessionActor {
+    /// Notes how the process and the line fare.
+    fn look_around(&self, now: Millis) {
+        self.desk.line.borrow_mut().memory_is(self.desk.overload.memory());
+        let line = self.desk.index;
+        match self.desk.lag.turned(TICK, now) {
+            Some(Change::Late(late_ms)) => tracing::warn!(
+                line,
+                late_ms,
+                "a line does not keep up: connections wait until it does (overload.line_lag_ms_max); give the broker more \
+                 cores or fewer messages"
+            ),
+            Some(Change::Recovered) => tracing::info!(line, "the line keeps up again: connections are taken"),
+            None => {}
+        }
+    }
+}
+
 impl Actor for SessionActor {
     type Context = Context<Self>;
 
@@ -45,6 +65,7 @@ impl Actor for SessionActor {
         ctx.spawn(Rc::clone(&self.desk).attend_store().into_actor(self));
         ctx.run_interval(TICK, |actor, _| {
             let now = actor.desk.clock.now();
+            actor.look_around(now);
             // Until all lines have met, the tables may not be whole; what came due before is done by then.
             let due = actor.desk.has_met()
                 && actor

@@ -38,12 +38,31 @@ pub struct Settings {
     pub authentication: auth::Settings,
     /// The file that says what clients may do; `None`: everything.
     pub rights_file: Option<PathBuf>,
+    /// When the process is overloaded.
+    pub overload: OverloadSettings,
     /// Makes the policy of each line.
     pub overseer: fn() -> Box<dyn Overseer>,
     /// What `$SYS/broker/version` says.
     pub version: String,
     /// Where promises are kept; `None`: nothing outlives the process.
     pub store: Option<StoreSettings>,
+}
+
+/// When the process is overloaded.
+#[derive(Debug, Clone, Copy)]
+pub struct OverloadSettings {
+    /// Memory that the process may use.
+    pub memory_bytes_max: u64,
+    /// In percent of it: above, queues of absent clients and retained messages do not grow.
+    pub memory_growth_percent: u8,
+    /// In percent of it: above, newcomers are refused and QoS 0 is dropped.
+    pub memory_connect_percent: u8,
+    /// Says how much memory the process uses, in bytes; `None`: the system does not tell.
+    pub memory_used: fn() -> Option<u64>,
+    /// How late a line may be before nobody new is taken up on it; zero: as late as it likes.
+    pub line_lag_max: Duration,
+    /// Connections at once on all listeners, for which there are descriptors.
+    pub connections_max: usize,
 }
 
 /// Where and how promises are kept.

@@ -1,5 +1,6 @@
 //! The broker's reports on itself, published under `$SYS/broker/`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
@@ -9,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::clock::Clock;
 use crate::message::{Count, PublishState};
+use crate::overload::Overload;
 use crate::session::SessionActor;
 use crate::settings::Settings;
 use crate::tables::SharedTables;
@@ -17,6 +19,7 @@ use crate::tables::SharedTables;
 pub(crate) struct Reporter {
     lines: Vec<Addr<SessionActor>>,
     tables: SharedTables,
+    overload: Arc<Overload>,
     clock: Clock,
     interval: Duration,
     version: String,
@@ -24,11 +27,17 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new(lines: Vec<Addr<SessionActor>>, tables: SharedTables, clock: Clock, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        lines: Vec<Addr<SessionActor>>,
+        (tables, overload): (SharedTables, Arc<Overload>),
+        clock: Clock,
+        settings: &Settings,
+    ) -> Self {
         let (interval, version) = (settings.state_interval, settings.version.clone());
         Self {
             lines,
             tables,
+            overload,
             clock,
             interval,
             version,
@@ -53,7 +62,11 @@ impl Reporter {
         let now = self.clock.now();
         self.load.note(&counters, now);
         let (subscriptions, retained, retained_bytes) = self.tables.sizes();
+        let (memory_bytes, memory_bytes_max) = self.overload.memory_bytes();
         let sizes = Sizes {
+            memory: self.overload.memory(),
+            memory_bytes,
+            memory_bytes_max,
             subscriptions,
             retained,
             retained_bytes,

@@ -23,6 +23,7 @@ use crate::desk::{Desk, Inboxes, Ways};
 use crate::doors::{self, Doors, Renewal};
 use crate::listener::Listener;
 use crate::message::{AwaitsStore, Drain, Lingering};
+use crate::overload::Overload;
 use crate::quic::QuicHouse;
 use crate::rights::RightsFileError;
 use crate::router::{MeetLines, RouterActor};
@@ -149,6 +150,20 @@ impl StopSignals {
     }
 }
 
+/// What one line knows and decides.
+fn brain(index: u16, settings: &Settings, presence: Arc<Presence>, tables: SharedTables, serial: u64) -> Line {
+    Line::new(LineSetup {
+        index,
+        lines: settings.lines,
+        seed: settings.router.seed,
+        limits: settings.limits.clone(),
+        overseer: (settings.overseer)(),
+        presence,
+        tables: Box::new(tables),
+        serial,
+    })
+}
+
 /// All actors of a broker.
 struct House {
     arbiters: Vec<Arbiter>,
@@ -156,6 +171,7 @@ struct House {
     router: Addr<RouterActor>,
     tables: SharedTables,
     clock: Clock,
+    overload: Arc<Overload>,
     store: Option<(StoreAddr, JoinHandle<()>)>,
     /// Of a broker with a store.
     control: Option<Control>,
@@ -177,6 +193,7 @@ impl House {
         let tables = SharedTables::new(settings.router, settings.retained);
         let presence = Arc::new(Presence::new(settings.lines, settings.sessions_max));
         let inboxes = Arc::new(Inboxes::new(settings.lines));
+        let overload = Overload::new(settings.overload);
         let router = RouterActor::new(tables.clone()).start();
         let postboxes: Vec<Arc<Postbox>> = (0..settings.lines).map(|_| Arc::default()).collect();
         let channel = settings
@@ -190,24 +207,16 @@ impl House {
             let arbiter = Arbiter::new();
             let (tables, presence) = (tables.clone(), Arc::clone(&presence));
             let (inboxes, router) = (Arc::clone(&inboxes), router.clone());
-            let (settings, chain) = (settings.clone(), Arc::clone(&access.chain));
+            let (settings, chain, overload) = (settings.clone(), Arc::clone(&access.chain), Arc::clone(&overload));
             let line = SessionActor::start_in_arbiter(&arbiter.handle(), move |_| {
-                let line = Line::new(LineSetup {
-                    index,
-                    lines: settings.lines,
-                    seed: settings.router.seed,
-                    limits: settings.limits.clone(),
-                    overseer: (settings.overseer)(),
-                    presence,
-                    tables: Box::new(tables),
-                    serial,
-                });
+                let line = brain(index, &settings, presence, tables, serial);
                 let ways = Ways {
                     clock,
                     router,
                     inboxes,
                     store,
                     chain,
+                    overload,
                 };
                 SessionActor::new(Rc::new(Desk::new(index, line, settings.of_line(), ways)))
             });
@@ -236,6 +245,7 @@ impl House {
             router,
             tables,
             clock,
+            overload,
             store,
             control: None,
         })
@@ -268,9 +278,11 @@ impl House {
         if let (Some((addr, _)), Some(store)) = (&self.store, &settings.store) {
             self.control = Control::open(&store.directory, addr.clone());
         }
+        actix_rt::spawn(Arc::clone(&self.overload).watch_forever());
         if !settings.state_interval.is_zero() {
             let (lines, tables) = (self.lines.clone(), self.tables.clone());
-            let reporter = state::Reporter::new(lines, tables, self.clock, settings);
+            let overload = Arc::clone(&self.overload);
+            let reporter = state::Reporter::new(lines, (tables, overload), self.clock, settings);
             actix_rt::spawn(reporter.report_forever());
         }
         let (tables, clock) = (self.tables.clone(), self.clock);

@@ -1,6 +1,7 @@
 //! Asks the authenticators in their order, in a bounded time.
 
 mod scram;
+mod threshold;
 
 use std::fmt;
 use std::sync::Arc;

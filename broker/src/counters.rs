@@ -3,6 +3,7 @@
 use mqtt_codec::QoS;
 
 use crate::exchange::{Ended, Kind, Refusal, Status};
+use crate::limits::Limit;
 
 /// Why a message did not reach a receiver that had asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +24,13 @@ pub enum Drop {
     NoMember,
     /// The receiver's rights or the overseer forbade the delivery.
     Forbidden,
+    /// The process is short of memory.
+    Memory,
 }
 
 impl Drop {
     /// All reasons, in the order of the counters.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Away,
         Self::Slow,
         Self::QueueFull,
@@ -36,6 +39,7 @@ impl Drop {
         Self::SessionEnded,
         Self::NoMember,
         Self::Forbidden,
+        Self::Memory,
     ];
 }
 
@@ -80,6 +84,10 @@ pub struct Counters {
     pub canceled: [u64; Kind::ALL.len()],
     /// Exchanges stopped, by [`Kind`] and [`Refusal`].
     pub stopped: [[u64; Refusal::ALL.len()]; Kind::ALL.len()],
+    /// How often clients reached a limit, by [`Limit`].
+    pub limited: [u64; Limit::ALL.len()],
+    /// Connections closed by a limit before they spoke MQTT.
+    pub turned_away: u64,
     /// Connections that broke a rule of the protocol.
     pub violations: u64,
     /// Connections that were silent for too long.
@@ -91,6 +99,12 @@ pub struct Counters {
 impl Counters {
     pub(crate) fn count_drop(&mut self, reason: Drop) {
         if let Some(count) = self.dropped.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
+    pub(crate) fn count_limit(&mut self, limit: Limit) {
+        if let Some(count) = self.limited.get_mut(limit as usize) {
             *count += 1;
         }
     }
@@ -165,6 +179,7 @@ impl Counters {
             (&mut self.payload_out, other.payload_out),
             (&mut self.queued, other.queued),
             (&mut self.inflight, other.inflight),
+            (&mut self.turned_away, other.turned_away),
             (&mut self.violations, other.violations),
             (&mut self.keep_alive_timeouts, other.keep_alive_timeouts),
             (&mut self.panics, other.panics),
@@ -175,6 +190,7 @@ impl Counters {
         add_all(&mut self.publish_in, &other.publish_in);
         add_all(&mut self.publish_out, &other.publish_out);
         add_all(&mut self.dropped, &other.dropped);
+        add_all(&mut self.limited, &other.limited);
         add_all(&mut self.started, &other.started);
         add_all(&mut self.finished, &other.finished);
         add_all(&mut self.canceled, &other.canceled);

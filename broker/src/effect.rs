@@ -6,6 +6,7 @@ use mqtt_codec::{ClientId, Version};
 
 use crate::durable::{Durability, Place};
 use crate::key::SessionKey;
+use crate::limits::{Limit, LimitReached};
 use crate::line::{ConnectionKey, Peer};
 use crate::message::Message;
 use crate::router::{Receiver, ShareKey};
@@ -22,6 +23,8 @@ pub enum Effect {
     Route(RouteRequest),
     /// Read the connection again after [`Flow::Hold`](crate::line::Flow::Hold).
     Resume(ConnectionKey),
+    /// Tell the log that a client has reached a limit.
+    Limited(Box<LimitReached>),
 }
 
 /// The end of a connection.
@@ -75,6 +78,8 @@ pub enum Cause {
     Refused(crate::exchange::Refusal),
     /// The broker: the client does not take its messages fast enough and its queue is full.
     QueueFull,
+    /// The broker: the client sends faster than it may.
+    TooFast(Limit),
     /// The broker: a change of rights took a subscription of the client's.
     RightLost,
     /// The broker: what the client proved itself with has expired.
@@ -94,6 +99,7 @@ impl Cause {
             Self::ConnectionLost(_) => "network",
             Self::Refused(_)
             | Self::QueueFull
+            | Self::TooFast(_)
             | Self::RightLost
             | Self::IdentityExpired
             | Self::ServerStopping
@@ -118,6 +124,7 @@ impl std::fmt::Display for Cause {
             Self::Violation(violation) => write!(f, "protocol violation: {violation}"),
             Self::Refused(refusal) => write!(f, "request refused: {refusal:?}"),
             Self::QueueFull => f.write_str("queue full: the client does not take its messages fast enough"),
+            Self::TooFast(limit) => f.write_str(limit.says()),
             Self::RightLost => f.write_str("a change of rights took a subscription of this client"),
             Self::IdentityExpired => f.write_str("credentials expired"),
             Self::ServerStopping => f.write_str("broker stopping"),

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod key;
 pub mod limits;
 pub mod line;
+pub mod memory;
 pub mod message;
 pub mod presence;
 pub mod router;

@@ -4,6 +4,14 @@ use mqtt_codec::{PacketId, TopicFilter};
 
 use crate::durable::Durability;
 
+mod limit;
+mod rates;
+
+pub(crate) use limit::Noticed;
+pub use limit::{Limit, LimitReached};
+pub(crate) use rates::{Excess, Pace};
+pub use rates::{Rate, RateBook, Rates, TooFast};
+
 /// What happens to a QoS 1 or 2 message when a receiver that is away has a full queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueFull {
@@ -87,6 +95,8 @@ pub struct Limits {
     pub response_prefix: String,
     /// What rights mean.
     pub access: Access,
+    /// How fast one client may send.
+    pub rates: RateBook,
 }
 
 impl Default for Limits {
@@ -115,6 +125,7 @@ impl Default for Limits {
             queue_memory_messages: 1000,
             response_prefix: "response/".to_owned(),
             access: Access::default(),
+            rates: RateBook::default(),
         }
     }
 }

@@ -19,7 +19,8 @@ use crate::effect::{Effect, Forward};
 use crate::exchange::Overseer;
 use crate::identity::Identity;
 use crate::key::SessionKey;
-use crate::limits::Limits;
+use crate::limits::{Limits, Noticed};
+use crate::memory::Memory;
 use crate::message::Millis;
 use crate::presence::Presence;
 use crate::session::{Outbox, Session, Templates};
@@ -38,6 +39,8 @@ mod directory;
 mod estate;
 mod hold;
 mod kept;
+mod memory;
+mod pace;
 mod publish;
 mod receive;
 mod rights;
@@ -84,6 +87,17 @@ pub enum Flow {
     Hold,
     /// The connection is over; an [`Effect::Close`] says how.
     Closed,
+}
+
+impl Flow {
+    /// What comes of both.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Closed, _) | (_, Self::Closed) => Self::Closed,
+            (Self::Hold, _) | (_, Self::Hold) => Self::Hold,
+            (Self::Continue, Self::Continue) => Self::Continue,
+        }
+    }
 }
 
 /// What a line is made of.
@@ -170,12 +184,14 @@ impl Line {
                 rights: Rights::open(),
                 asks_rights: false,
                 lately,
+                memory: Memory::default(),
                 presence,
                 tables,
                 dirty: Vec::new(),
                 feeding: VecDeque::new(),
                 handed_back: Vec::new(),
                 overflowed: Vec::new(),
+                noticed: Noticed::default(),
                 effects: Vec::new(),
                 buffers: Vec::new(),
             },
@@ -259,6 +275,11 @@ impl Line {
         if session.has_more() {
             session.ask_for_turn(&mut self.turn);
         }
+    }
+
+    /// Counts a connection that was closed by a limit before it spoke MQTT.
+    pub fn count_turned_away(&mut self) {
+        self.turn.counters.turned_away += 1;
     }
 
     /// Counts bytes that were read.

@@ -4,6 +4,8 @@
 use mqtt_codec::TopicName;
 
 use crate::counters::Counters;
+use crate::limits::Limit;
+use crate::memory::Memory;
 use crate::message::Millis;
 
 /// Topics that only the broker itself publishes to.
@@ -18,6 +20,12 @@ pub struct Sizes {
     pub retained: usize,
     /// What they count for, in bytes.
     pub retained_bytes: usize,
+    /// How much memory there is for more.
+    pub memory: Memory,
+    /// Memory that the process uses, in bytes.
+    pub memory_bytes: u64,
+    /// Memory that it may use.
+    pub memory_bytes_max: u64,
 }
 
 /// What a load is computed of, with its name in the topic.
@@ -82,6 +90,7 @@ pub fn report(
     let mut states = vec![
         ("version".to_owned(), format!("strowger version {version}")),
         ("uptime".to_owned(), format!("{uptime_secs} seconds")),
+        ("memory/state".to_owned(), sizes.memory.name().to_owned()),
     ];
     let numbers = [
         ("clients/total", counters.sessions),
@@ -106,10 +115,16 @@ pub fn report(
         ("bytes/sent", counters.bytes_out),
         ("subscriptions/count", sizes.subscriptions as u64),
         ("retained messages/count", sizes.retained as u64),
+        ("memory/used", sizes.memory_bytes),
+        ("memory/maximum", sizes.memory_bytes_max),
         ("exchanges/open", counters.open_exchanges()),
         ("violations/count", counters.violations),
+        ("limits/turned_away/count", counters.turned_away),
     ];
     states.extend(numbers.map(|(name, number)| (name.to_owned(), number.to_string())));
+    for (limit, count) in Limit::ALL.iter().zip(counters.limited) {
+        states.push((format!("limits/{}/count", limit.name()), count.to_string()));
+    }
     for ((name, _), averages) in MEASURED.iter().zip(load.averages) {
         for ((period, _), average) in PERIODS.iter().zip(averages) {
             states.push((format!("load/{name}/{period}"), format!("{average:.2}")));

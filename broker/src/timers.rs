@@ -16,6 +16,8 @@ pub(crate) enum Timer {
     Will,
     /// The overseer's hold on a request of the connection with this number is over.
     Hold(u32),
+    /// The connection with this number has kept its rate again.
+    Pace(u32),
     /// The overseer's hold on deliveries is over.
     Deliver,
     /// The identity of the connection with this number has expired.

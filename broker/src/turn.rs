@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use mqtt_codec::QoS;
+use mqtt_codec::{ClientId, QoS};
 
 use crate::acl::{Action, Asked, Lately, Rights};
 use crate::counters::{Counters, Drop};
@@ -12,7 +12,8 @@ use crate::durable::Keeper;
 use crate::effect::Effect;
 use crate::exchange::{Ended, Exchange, Kind, Overseer, Request, Verdict, phase};
 use crate::key::SessionKey;
-use crate::limits::Limits;
+use crate::limits::{Limit, LimitReached, Limits, Noticed};
+use crate::memory::Memory;
 use crate::message::Millis;
 use crate::presence::Presence;
 use crate::session::{Buffer, Delivery, Session, Templates};
@@ -35,6 +36,8 @@ pub(crate) struct Turn {
     pub(crate) asks_rights: bool,
     /// What they said lately.
     pub(crate) lately: Lately,
+    /// How much of it the process has for more.
+    pub(crate) memory: Memory,
     pub(crate) presence: Arc<Presence>,
     pub(crate) tables: Box<dyn Tables>,
     /// Slots whose connections have bytes to write.
@@ -45,6 +48,8 @@ pub(crate) struct Turn {
     pub(crate) handed_back: Vec<(SessionKey, Delivery)>,
     /// Slots whose queues overflowed while connected.
     pub(crate) overflowed: Vec<u32>,
+    /// Which limits the log was told of, and when.
+    pub(crate) noticed: Noticed,
     pub(crate) effects: Vec<Effect>,
     /// Buffers that outboxes take turns with.
     #[expect(clippy::vec_box, reason = "an outbox takes one as it is, by pointer")]
@@ -94,6 +99,18 @@ impl Turn {
 
     pub(crate) fn drop_message(&mut self, reason: Drop) {
         self.counters.count_drop(reason);
+    }
+
+    /// Counts that a client has reached a limit, and has the log told now and then.
+    pub(crate) fn reached(&mut self, limit: Limit, client_id: &ClientId) {
+        self.counters.count_limit(limit);
+        if let Some(times) = self.noticed.note(limit, self.now) {
+            self.effects.push(Effect::Limited(Box::new(LimitReached {
+                limit,
+                client_id: client_id.clone(),
+                times,
+            })));
+        }
     }
 
     pub(crate) fn buffer(&mut self) -> Box<Buffer> {

@@ -18,9 +18,11 @@ mod spec {
     mod expiry;
     mod keep_alive;
     mod limits;
+    mod memory;
     mod overseer;
     mod publish;
     mod qos;
+    mod rates;
     mod refusal;
     mod resend;
     mod retained;

@@ -17,7 +17,7 @@ use broker::durable::Durability;
 use broker::effect::{Cause, ClosingRecord, Effect};
 use broker::exchange::{Open, Overseer};
 use broker::identity::{Arriving, Identity};
-use broker::limits::Limits;
+use broker::limits::{LimitReached, Limits};
 use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Lost, Peer, home_line};
 use broker::message::Millis;
 use broker::presence::Presence;
@@ -108,6 +108,8 @@ pub struct World {
     /// While set, the router keeps requests waiting; see [`World::release_routes`].
     pub hold_routes: bool,
     waiting_routes: Vec<(usize, RouteRequest)>,
+    /// What the log was told of limits.
+    pub notices: Vec<LimitReached>,
     fresh: u128,
     /// Most packets that a line wrote in one go while it worked or read.
     pub longest_spurt: u64,
@@ -142,6 +144,7 @@ impl World {
             address: None,
             hold_routes: false,
             waiting_routes: Vec::new(),
+            notices: Vec::new(),
             fresh: 0,
             longest_spurt: 0,
         }
@@ -267,22 +270,27 @@ impl World {
         };
         let line = &mut self.lines[connection.line];
         let size_max = line.limits().packet_bytes_max;
-        loop {
+        let before = connection.unread.len();
+        let mut flow = loop {
             match decode(&mut connection.unread, connection.version, size_max) {
-                Ok(None) => return,
+                Ok(None) => break Flow::Continue,
                 Ok(Some(packet)) => match line.receive(key, packet, self.now) {
                     Flow::Continue => {}
-                    Flow::Hold => {
-                        connection.held = true;
-                        return;
-                    }
-                    Flow::Closed => return connection.unread.clear(),
+                    flow @ (Flow::Hold | Flow::Closed) => break flow,
                 },
                 Err(violation) => {
                     line.violated(key, &violation, self.now);
-                    return connection.unread.clear();
+                    break Flow::Closed;
                 }
             }
+        };
+        if flow != Flow::Closed && line.counts_bytes_of(key) {
+            flow = flow.and(line.count_bytes_of(key, before - connection.unread.len(), self.now));
+        }
+        match flow {
+            Flow::Continue => {}
+            Flow::Hold => connection.held = true,
+            Flow::Closed => connection.unread.clear(),
         }
     }
 
@@ -446,6 +454,7 @@ impl World {
                         self.read(client);
                     }
                 }
+                Effect::Limited(reached) => self.notices.push(*reached),
                 Effect::Close(closing) => {
                     if let Some(client) = self.client_of(line, closing.connection) {
                         let bytes = drain(closing.last_words);

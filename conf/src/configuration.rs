@@ -43,6 +43,44 @@ section! {
         /// Bytes of one connection of QUIC that may be under way, in each direction; with the round trip they bound its
         /// speed.
         quic_window_bytes: u32 = 262_144, Range(16 * KIB..=64 * MIB), "bytes";
+        /// PUBLISH packets per second that one client may send in the long run; 0 is any number.
+        client_messages_per_sec: u32 = 0, Range(0..=4_294_967_295), "messages per second";
+        /// PUBLISH packets that one client may send at once, above the rate, after a quiet time.
+        client_messages_burst: u32 = 1000, Range(1..=4_294_967_295), "messages";
+        /// Bytes per second that one client may send in the long run; 0 is any number.
+        client_bytes_per_sec: u32 = 0, Range(0..=4_294_967_295), "bytes per second";
+        /// Bytes that one client may send at once, above the rate, after a quiet time.
+        client_bytes_burst: u32 = 1_048_576, Range(1..=4_294_967_295), "bytes";
+        /// Topic filters per second that one client may subscribe to and unsubscribe from in the long run; 0 is any number.
+        client_filters_per_sec: u32 = 1000, Range(0..=4_294_967_295), "topic filters per second";
+        /// Topic filters at once, above the rate, after a quiet time.
+        client_filters_burst: u32 = 10_000, Range(1..=4_294_967_295), "topic filters";
+        /// What becomes of a client that is faster than these rates.
+        client_too_fast: TooFast = TooFast::Slow, OneOf(TooFast::WORDS);
+    }
+}
+
+choice! {
+    /// What becomes of a client that sends faster than it may.
+    TooFast {
+        /// It is read more slowly; nothing is lost.
+        Slow = "slow",
+        /// Its connection ends (0x96 in 5.0).
+        Disconnect = "disconnect",
+    }
+}
+
+section! {
+    /// What the broker does when there is more of everything than it can bear: clients that are in go first.
+    "overload" Overload {
+        /// Memory that the process may use; 0 takes what its control group allows, or what the machine has.
+        memory_bytes_max: u64 = 0, Range(0..=1024 * 1024 * GIB), "bytes";
+        /// Share of it above which QoS 1 and 2 for absent clients and further retained messages are refused (0x97).
+        memory_growth_percent: u8 = 70, Range(1..=100), "percent";
+        /// Share of it above which also clients without a session are refused (0x97) and QoS 0 is dropped.
+        memory_connect_percent: u8 = 85, Range(1..=100), "percent";
+        /// How late a line may be before it takes up nobody new until it keeps up again; 0 is any time.
+        line_lag_ms_max: u64 = 500, Range(0..=60_000), "milliseconds";
     }
 }
 
@@ -391,6 +429,8 @@ pub struct Configuration {
     pub listeners: Vec<FurtherListener>,
     /// Taking connections.
     pub listener: Listener,
+    /// What the broker does when there is more of everything than it can bear.
+    pub overload: Overload,
     /// Who may come in.
     pub auth: Auth,
     /// What clients may do.
@@ -413,6 +453,7 @@ pub struct Configuration {
 pub(crate) const SECTIONS: &[Section] = &[
     UNSECTIONED,
     Listener::TABLE,
+    Overload::TABLE,
     Auth::TABLE,
     Acl::TABLE,
     Packet::TABLE,

@@ -27,7 +27,7 @@ pub use configuration::{
 };
 pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Session, Storage};
 pub use configuration::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
-pub use configuration::{Durability, Engine, LogFormat, Override, QueueFull};
+pub use configuration::{Durability, Engine, LogFormat, Overload, Override, QueueFull, TooFast};
 pub use error::{Contradiction, Error};
 pub use layers::Layers;
 pub use loaded::Loaded;

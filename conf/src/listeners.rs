@@ -2,6 +2,7 @@
 
 use toml::{Table, Value};
 
+use crate::configuration::TooFast;
 use crate::rule::{self, ACCOUNT, FILE_MODE, LISTEN, NAME, NETWORK, ORIGIN, PATH, URL_PATH};
 use crate::table::Allowed::{List, OneOf, Range, Text};
 use crate::table::{Disagreement, Tables, choice, element};
@@ -107,6 +108,20 @@ element! {
         quic_idle_timeout_secs: Option<u64>, Range(2..=86_400), "seconds", optional;
         /// In place of listener.quic_window_bytes.
         quic_window_bytes: Option<u32>, Range(16_384..=67_108_864), "bytes", optional;
+        /// In place of listener.client_messages_per_sec.
+        client_messages_per_sec: Option<u32>, Range(0..=4_294_967_295), "messages per second", optional;
+        /// In place of listener.client_messages_burst.
+        client_messages_burst: Option<u32>, Range(1..=4_294_967_295), "messages", optional;
+        /// In place of listener.client_bytes_per_sec.
+        client_bytes_per_sec: Option<u32>, Range(0..=4_294_967_295), "bytes per second", optional;
+        /// In place of listener.client_bytes_burst.
+        client_bytes_burst: Option<u32>, Range(1..=4_294_967_295), "bytes", optional;
+        /// In place of listener.client_filters_per_sec.
+        client_filters_per_sec: Option<u32>, Range(0..=4_294_967_295), "topic filters per second", optional;
+        /// In place of listener.client_filters_burst.
+        client_filters_burst: Option<u32>, Range(1..=4_294_967_295), "topic filters", optional;
+        /// In place of listener.client_too_fast.
+        client_too_fast: Option<TooFast>, OneOf(TooFast::WORDS), optional;
     }
 }
 

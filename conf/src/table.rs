@@ -304,7 +304,7 @@ macro_rules! choice {
         }
 
         impl $choice {
-            const WORDS: &[&str] = &[$($word),*];
+            pub(crate) const WORDS: &[&str] = &[$($word),*];
         }
 
         /// As the file writes it.

@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use broker::exchange::Refusal;
 use broker::identity::Arriving;
 use broker::line::{Admission, ConnectionKey, home_line};
 use broker::session::Outbox;
@@ -31,6 +32,12 @@ enum First {
 impl Opening {
     /// Admits the client. `None`: it was refused, or it went to its home line.
     pub(super) async fn open(mut self: Box<Self>) -> Option<Served> {
+        let limit = self.permit.listener().settings.limits.connect_timeout;
+        if timeout(limit, self.desk.lag.at_ease()).await.is_err() {
+            self.desk.line.borrow_mut().count_turned_away();
+            tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "connection closed: its line does not keep up");
+            return None;
+        }
         if !self.is_established
             && let Err(broken) = Box::pin(self.establish()).await
         {
@@ -38,7 +45,6 @@ impl Opening {
             tracing::info!(peer = %self.peer, listener, error = %broken, "connection closed before MQTT");
             return None;
         }
-        let limit = self.permit.listener().settings.limits.connect_timeout;
         let Ok(first) = timeout(limit, self.read_connect()).await else {
             tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "no CONNECT in time; connection closed");
             return None;
@@ -112,7 +118,11 @@ impl Opening {
             stranger,
             certificate: self.channel.peer_certificate(),
         };
-        let known = identify(&self.desk.chain, &connect, &door).await;
+        let limit = self.permit.listener().settings.limits.connect_timeout;
+        let known = match timeout(limit, self.desk.lag.at_ease()).await {
+            Ok(()) => identify(&self.desk.chain, &connect, &door).await,
+            Err(_) => Err(Refusal::ServerUnavailable),
+        };
         let now = self.desk.clock.now();
         let mut admission = self.desk.with_line(|line| match known {
             Ok(identity) => {
@@ -156,9 +166,11 @@ impl Opening {
         } = self;
         let socket = Rc::new(Socket::new(connection.epoch, channel));
         desk.seat(connection, Rc::clone(&socket));
+        let counts_bytes = desk.line.borrow().counts_bytes_of(connection);
         let mut served = Served {
             desk,
             connection,
+            counts_bytes,
             version,
             socket,
             read: BytesMut::new(),

@@ -29,6 +29,9 @@ pub(super) enum Broken {
     /// A PROXY header could be from anybody.
     #[error("not from a trusted proxy: only listeners.trusted_proxies may connect here")]
     Untrusted,
+    /// Its address alone decides.
+    #[error("its address is not listened to: {0:?}")]
+    TurnedAway(auth::Refusal),
     #[error(transparent)]
     Proxy(#[from] proxy::NoHeader),
     #[error("the WebSocket upgrade was refused: {}: {}", .0.status, .0.what)]
@@ -59,6 +62,7 @@ impl Opening {
         if listener.settings.proxies.header_required {
             within(proxy::TIME_LIMIT, "PROXY header", self.read_proxy_header(&listener)).await?;
         }
+        self.look_at_address(&listener)?;
         let limit = listener.settings.limits.handshake_timeout;
         if let Some(security) = &listener.security {
             within(limit, "TLS handshake", self.shake_hands(security, &listener)).await?;
@@ -68,6 +72,24 @@ impl Opening {
         }
         self.is_established = true;
         Ok(())
+    }
+
+    /// Nobody shakes hands with an address that is banned. Whom a proxy of the web speaks for shows later.
+    fn look_at_address(&self, listener: &Listener) -> Result<(), Broken> {
+        let speaks_for_others = |address| {
+            let mut trusted = listener.settings.proxies.trusted.iter();
+            !listener.settings.proxies.header_required && trusted.any(|network| network.contains(address))
+        };
+        match self.address() {
+            Some(address) if !speaks_for_others(address) => {
+                let admitted = self.desk.chain.admits(address.to_canonical());
+                admitted.map_err(|refusal| {
+                    self.desk.line.borrow_mut().count_turned_away();
+                    Broken::TurnedAway(refusal)
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The layers; a plain stream has none.

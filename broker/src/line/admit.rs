@@ -12,7 +12,8 @@ use super::{ConnectionKey, Line};
 use crate::durable::{Durability, Health};
 use crate::effect::Cause;
 use crate::exchange::{Ask, Ended, Exchange, Kind, Refusal, Request, Verdict, phase};
-use crate::identity::Arriving;
+use crate::identity::{Arriving, Identity};
+use crate::limits::Pace;
 use crate::message::Millis;
 use crate::session::{Link, NEVER_SECS, Outbox, Trail};
 use crate::timers::Timer;
@@ -187,6 +188,7 @@ impl Line {
         if !id_fits || id.len() > limits.client_id_bytes_max {
             return Err(Refusal::ClientIdInvalid);
         }
+        self.check_memory(connect)?;
         self.check_kept_session(connect)?;
         if connect.properties.authentication_method.is_some() {
             return Err(Refusal::BadAuthenticationMethod);
@@ -261,7 +263,7 @@ impl Line {
             slot,
             epoch: self.epochs,
         };
-        let link = self.new_link(connect, peer, key.epoch);
+        let link = self.new_link(connect, peer, &identity, key.epoch);
         let connack = self.connack(connect, assigned, resumed.is_some());
         let turn = &mut self.turn;
         let Some(session) = self
@@ -319,7 +321,7 @@ impl Line {
         self.close(connection, Cause::TakenOver);
     }
 
-    fn new_link(&self, connect: &Connect, peer: super::Peer, epoch: u32) -> Link {
+    fn new_link(&self, connect: &Connect, peer: super::Peer, identity: &Identity, epoch: u32) -> Link {
         let limits = &self.turn.limits;
         let wide = connect.version == Version::V5;
         let properties = &connect.properties;
@@ -352,6 +354,7 @@ impl Line {
             asleep: false,
             pending: Vec::new(),
             held: None,
+            pace: Pace::new(limits.rates.of(&identity.listener)),
             paused: false,
             opened_at: self.turn.now,
             trail: Trail::default(),

@@ -60,6 +60,7 @@ impl Line {
             Cause::TakenOver => DisconnectReason::SessionTakenOver,
             Cause::KeepAliveTimeout => DisconnectReason::KeepAliveTimeout,
             Cause::QueueFull => DisconnectReason::QuotaExceeded,
+            Cause::TooFast(_) => DisconnectReason::MessageRateTooHigh,
             Cause::ServerStopping => DisconnectReason::ServerShuttingDown,
             Cause::ClientDisconnected => DisconnectReason::NormalDisconnection,
             Cause::Refused(refusal) => refusal.disconnect(),
@@ -290,6 +291,7 @@ fn words_of(cause: &Cause) -> &str {
         Cause::Violation(words) => words,
         Cause::QueueFull => "the client does not take its messages fast enough and its queue is full",
         Cause::Refused(Refusal::QuotaExceeded) => "a receiver's queue is full",
+        Cause::TooFast(_) => "the client sends faster than it may",
         Cause::RightLost => "a subscription is not allowed any more",
         Cause::IdentityExpired => "the credentials have expired: authenticate again",
         Cause::ClientDisconnected

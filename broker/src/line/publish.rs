@@ -17,7 +17,8 @@ use crate::durable::{Addressee, Change, Durability, Health, Place, Transfer};
 use crate::effect::Forward;
 use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
 use crate::key::SessionKey;
-use crate::limits::QueueFull;
+use crate::limits::{Limit, QueueFull};
+use crate::memory::Memory;
 use crate::message::Message;
 use crate::router::{NoLocal, Receiver, ShareKey};
 use crate::session::{Parcel, Unreleased};
@@ -167,9 +168,14 @@ impl Line {
     pub(super) fn route(&mut self, parcel: &mut Parcel<'_>, caution: Caution) -> Result<bool, Refusal> {
         let routes = self.routes(parcel.topic);
         if caution == Caution::MayRefuse {
-            self.check_topic(parcel.topic)?;
+            self.check_topic(parcel.topic)
+                .inspect_err(|_| self.reached_by(Limit::TopicSize, parcel.publisher))?;
             if parcel.qos != QoS::AtMostOnce && self.turn.presence.any_full() {
-                self.check_room(parcel, &routes)?;
+                self.check_room(parcel, &routes)
+                    .inspect_err(|_| self.reached_by(Limit::Queue, parcel.publisher))?;
+            }
+            if self.turn.memory != Memory::Ample && !self.spare(parcel, &routes)? {
+                return Ok(routes.any());
             }
             if self.turn.keeper.health != Health::Well {
                 self.check_kept(parcel, &routes)?;
@@ -188,7 +194,7 @@ impl Line {
             let stored = self.turn.tables.retain(&message).map_err(|_| Refusal::QuotaExceeded);
             // Nobody is there to be told that a will found no room; those who listen get it all the same.
             if caution == Caution::MayRefuse {
-                stored?;
+                stored.inspect_err(|_| self.reached_by(Limit::Retained, parcel.publisher))?;
             }
             if routes.durability != Durability::Memory {
                 let change = Change::Retained(routes.topic.clone());

@@ -28,6 +28,14 @@ impl Line {
             self.violated(connection, &violation, now);
             return Flow::Closed;
         }
+        if let Some(excess) = link.pace.excess(&packet, now) {
+            return self.receive_beyond(connection, packet, excess);
+        }
+        self.take_up(connection, packet)
+    }
+
+    /// Hands a packet to its conversation.
+    pub(super) fn take_up(&mut self, connection: ConnectionKey, packet: Packet) -> Flow {
         let flow = self.dispatch(connection, packet);
         self.settle();
         if flow == Flow::Continue {
@@ -174,7 +182,8 @@ impl Link {
 
     /// Lets the shell read again what was paused, if nothing else holds it.
     pub(crate) fn resume_if_free(&mut self, slot: u32, turn: &mut Turn) {
-        let held = self.held.is_some() || self.pending.len() >= turn.limits.route_requests_max;
+        let held =
+            self.held.is_some() || self.pace.until.is_some() || self.pending.len() >= turn.limits.route_requests_max;
         if self.paused && !held && !self.asleep && !self.is_backlogged(turn) {
             self.paused = false;
             turn.effects.push(Effect::Resume(ConnectionKey {

@@ -9,6 +9,7 @@ use super::hold::hold;
 use super::{ConnectionKey, Flow, Line};
 use crate::effect::{Cause, Effect};
 use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
+use crate::limits::Limit;
 use crate::message::Millis;
 use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
 use crate::routing::{RouteChange, RouteOutcomes, RouteReply, RouteRequest, Ticket};
@@ -168,6 +169,7 @@ impl Line {
                     .map(|((wanted, _), _)| (wanted.filter.clone(), options_of(wanted, subscription_id)))
                     .collect();
                 session.keep_subscriptions(granted.iter().cloned(), turn);
+                note_limits(session, &refused, &outcomes, turn);
                 let (reasons, feeds) = outcome_of(filters, subscription_id, &refused, &outcomes);
                 write_suback(session, connection, id, reasons, turn);
                 // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
@@ -265,6 +267,22 @@ fn refusal_of(refusal: SubscribeRefusal) -> Refusal {
     match refusal {
         SubscribeRefusal::TooManySubscriptions => Refusal::QuotaExceeded,
         SubscribeRefusal::TooManyLevels => Refusal::TopicFilterInvalid,
+    }
+}
+
+/// Has the log told of limits that filters were refused for.
+fn note_limits(
+    session: &Session,
+    refused: &[Option<Refusal>],
+    outcomes: &[Result<bool, SubscribeRefusal>],
+    turn: &mut Turn,
+) {
+    if outcomes.contains(&Err(SubscribeRefusal::TooManySubscriptions)) {
+        turn.reached(Limit::Subscriptions, &session.client_id);
+    }
+    if outcomes.contains(&Err(SubscribeRefusal::TooManyLevels)) || refused.contains(&Some(Refusal::TopicFilterInvalid))
+    {
+        turn.reached(Limit::TopicSize, &session.client_id);
     }
 }
 

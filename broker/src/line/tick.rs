@@ -38,6 +38,7 @@ impl Line {
                 Timer::SessionExpiry => self.check_expiry(key),
                 Timer::Will => self.check_will(key),
                 Timer::Hold(epoch) => self.hold_over(ConnectionKey { slot, epoch }),
+                Timer::Pace(epoch) => self.pace_kept(ConnectionKey { slot, epoch }),
                 Timer::Deliver => self.deliver_held(slot),
                 Timer::Identity(epoch) => self.close(ConnectionKey { slot, epoch }, Cause::IdentityExpired),
                 Timer::Purge => self.purge(slot),

@@ -5,6 +5,7 @@ use mqtt_codec::{Packet, PacketId, SubscribeFilter, SubscriptionId, TopicFilter,
 use super::{Outbox, Trail};
 use crate::durable::SessionId;
 use crate::exchange::{Exchange, Refusal, phase};
+use crate::limits::Pace;
 use crate::line::Peer;
 use crate::message::Millis;
 
@@ -45,6 +46,8 @@ pub(crate) struct Link {
     pub(crate) pending: Vec<Pending>,
     /// An exchange that the overseer holds; the connection is not read meanwhile.
     pub(crate) held: Option<Box<Held>>,
+    /// How fast the client may send.
+    pub(crate) pace: Pace,
     /// Whether the CONNACK has left, or part of it.
     pub(crate) is_greeted: bool,
     /// Whether the shell was told to stop reading.

@@ -10,7 +10,8 @@ use crate::acl::Action;
 use crate::counters::Drop;
 use crate::exchange::{Ask, Exchange, Kind, Request, Verdict, phase};
 use crate::identity::Identity;
-use crate::limits::QueueFull;
+use crate::limits::{Limit, QueueFull};
+use crate::memory::Memory;
 use crate::message::Message;
 use crate::router::{Receiver, ShareKey, SubscriptionIds};
 use crate::timers::Timer;
@@ -77,8 +78,20 @@ impl Session {
             && via.is_none()
         {
             turn.drop_message(reason);
+            self.note_limit(reason, turn);
         }
         offered
+    }
+
+    /// Has the log told of messages that this session missed for its own bounds.
+    fn note_limit(&self, reason: Drop, turn: &mut Turn) {
+        if reason == Drop::Slow {
+            turn.reached(Limit::OutgoingBuffer, &self.client_id);
+        } else if reason == Drop::QueueFull {
+            turn.reached(Limit::Queue, &self.client_id);
+        } else if reason == Drop::Memory {
+            turn.reached(Limit::Memory, &self.client_id);
+        }
     }
 
     fn offer_unacknowledged(
@@ -224,6 +237,9 @@ impl Session {
             if turn.limits.queue_full == QueueFull::Drop && self.queue.is_full(messages_max, bytes_max) {
                 return Offered::Dropped(Drop::QueueFull);
             }
+        }
+        if turn.memory != Memory::Ample && self.link.is_none() && turn.limits.queue_full == QueueFull::Drop {
+            return Offered::Dropped(Drop::Memory);
         }
         // A group has other members for its next message; one that is not the client's own fault does not end it.
         let by_group = delivery.via.is_some();

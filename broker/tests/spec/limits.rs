@@ -3,7 +3,7 @@
 use broker::counters::Drop;
 use broker::effect::Cause;
 use broker::exchange::Refusal;
-use broker::limits::QueueFull;
+use broker::limits::{Limit, QueueFull};
 use broker::router::RouterLimits;
 use mqtt_codec::{
     DisconnectReason, Packet, Puback, PubackReason, Publish, PublishProperties, Pubrec, PubrecReason, QoS,
@@ -49,6 +49,8 @@ fn v5_3_4_2_1_a_full_queue_refuses_aloud() {
         Packet::Pubrec(Pubrec::new(id(5), PubrecReason::QuotaExceeded)),
     ];
     assert_eq!(world.received(sender), refused);
+    assert_eq!(told(&world), [Limit::Queue]);
+    assert_eq!(&*world.notices[0].client_id, "sender");
     world.publish(sender, "news", "0", QoS::AtMostOnce);
     world.send(sender, Packet::Publish(publish_as(6, "else", "6", QoS::AtLeastOnce)));
     assert_eq!(world.received(sender), [puback(id(6))]);
@@ -75,6 +77,14 @@ fn v311_4_8_0_2_a_full_queue_ends_the_connection_of_the_publisher() {
     }
 }
 
+/// The limits that the log was told of; each is counted, too.
+fn told(world: &World) -> Vec<Limit> {
+    let limits: Vec<Limit> = world.notices.iter().map(|reached| reached.limit).collect();
+    let counted = world.counters().limited;
+    assert!(limits.iter().all(|limit| counted[*limit as usize] > 0), "{counted:?}");
+    limits
+}
+
 /// By another setting the receiver misses what does not fit, and the loss is counted.
 #[test]
 fn a_full_queue_may_drop_instead() {
@@ -83,6 +93,8 @@ fn a_full_queue_may_drop_instead() {
         world.send(sender, Packet::Publish(publish_as(4, "news", "4", QoS::AtLeastOnce)));
         assert_eq!(world.received(sender), [puback(id(4))]);
         assert_eq!(world.counters().dropped[Drop::QueueFull as usize], 1);
+        assert_eq!(told(&world), [Limit::Queue]);
+        assert_eq!(&*world.notices[0].client_id, "reader");
         let reader = world.client("reader").persistent().connect();
         assert_eq!(world.payloads(reader), ["1", "2", "3"]);
     }
@@ -173,6 +185,8 @@ fn a_slow_reader_misses_qos_0_only() {
         let lost = world.counters().dropped[Drop::Slow as usize];
         assert_eq!(lost as usize + unacknowledged.len(), 40);
         assert!(lost >= 30);
+        assert_eq!(told(&world), [Limit::OutgoingBuffer]);
+        assert_eq!(world.counters().limited[Limit::OutgoingBuffer as usize], lost);
     }
 }
 
@@ -303,6 +317,7 @@ fn v5_3_9_3_2_subscriptions_beyond_the_limit_are_refused() {
         world.send(client, unsubscribe(2, "a"));
         let suback = world.subscribe_with(client, subscribe(1, "c", QoS::AtLeastOnce));
         assert_eq!(suback.reasons, [granted]);
+        assert_eq!(told(&world), [Limit::Subscriptions]);
     }
 }
 
@@ -330,6 +345,7 @@ fn filters_beyond_the_level_limit_are_refused() {
         world.subscribe_with(client, packet).reasons,
         [refused, granted, granted, refused]
     );
+    assert_eq!(told(&world), [Limit::TopicSize]);
 }
 
 /// A client that sends more SUBSCRIBE packets than the router has answered waits; each gets its answer in order.

@@ -1,0 +1,93 @@
+//! Whether a line keeps up with its work. One that is late takes up nobody new: those who are in go first.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use broker::message::Millis;
+use tokio::sync::Notify;
+
+/// For so long after it was late a line counts as late.
+const RECOVERY_MILLIS: u64 = 1000;
+
+/// How late a line's own timer is: so long everything waits that comes to it.
+#[derive(Debug)]
+pub(crate) struct Lag {
+    max_millis: u64,
+    turned_at: Cell<Option<Millis>>,
+    late_until: Cell<Option<Millis>>,
+    recovered: Notify,
+}
+
+/// What a turn of the timer has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The line has become late, by so many milliseconds.
+    Late(u64),
+    /// It keeps up again.
+    Recovered,
+}
+
+impl Lag {
+    /// Zero: as late as it likes.
+    pub(crate) fn new(max: Duration) -> Self {
+        Self {
+            max_millis: u64::try_from(max.as_millis()).unwrap_or(u64::MAX),
+            turned_at: Cell::new(None),
+            late_until: Cell::new(None),
+            recovered: Notify::new(),
+        }
+    }
+
+    /// The timer, which is due every `interval`, has turned.
+    pub(crate) fn turned(&self, interval: Duration, now: Millis) -> Option<Change> {
+        let before = self.turned_at.replace(Some(now)).unwrap_or(now);
+        let interval = u64::try_from(interval.as_millis()).unwrap_or(0);
+        let late = now.since(before).saturating_sub(interval);
+        if self.max_millis > 0 && late > self.max_millis {
+            let until = self.late_until.replace(Some(now.plus(RECOVERY_MILLIS)));
+            return until.is_none().then_some(Change::Late(late));
+        }
+        if self.late_until.get().is_some_and(|until| until <= now) {
+            self.late_until.set(None);
+            self.recovered.notify_waiters();
+            return Some(Change::Recovered);
+        }
+        None
+    }
+
+    /// Waits until the line keeps up.
+    pub(crate) async fn at_ease(&self) {
+        while self.late_until.get().is_some() {
+            self.recovered.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn a_line_that_was_late_keeps_up_for_a_while_before_it_is_well() {
+        let lag = Lag::new(Duration::from_millis(500));
+        let changes: Vec<_> = [0, 50, 600, 650, 1250, 1300, 2200, 2250, 2260]
+            .into_iter()
+            .map(|at| lag.turned(TICK, Millis(at)))
+            .collect();
+        // 600 is late by 500, which may be; 2200 is late by 850, which is known by then.
+        let mut expected = vec![None; 9];
+        expected[4] = Some(Change::Late(550));
+        assert_eq!(changes, expected);
+        assert_eq!(lag.turned(TICK, Millis(2700)), None);
+        assert_eq!(lag.turned(TICK, Millis(3200)), Some(Change::Recovered));
+    }
+
+    #[test]
+    fn without_a_bound_no_line_is_late() {
+        let lag = Lag::new(Duration::ZERO);
+        assert_eq!(lag.turned(TICK, Millis(0)), None);
+        assert_eq!(lag.turned(TICK, Millis(1_000_000)), None);
+    }
+}
