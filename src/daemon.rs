@@ -187,6 +187,7 @@ fn limits(conf: &conf::Configuration) -> Limits {
         alias_max: conf.session.topic_alias_max,
         alias_out_max: conf.session.topic_alias_out_max,
         keep_alive_secs_max: conf.session.keep_alive_max_secs,
+        authentication_secs_max: u32::try_from(conf.auth.timeout_secs).unwrap_or(u32::MAX),
         out_bytes_max: conf.session.out_buffer_bytes_max,
         route_requests_max: ROUTE_REQUESTS_MAX,
         cached_topics_max: conf.broker.topics_cached_max,

@@ -11,6 +11,9 @@ use broker::message::Millis;
 use mqtt_codec::Connect;
 
 mod certificate;
+mod enhanced;
+
+pub(crate) use enhanced::{Prover, Provers};
 
 /// How a client has come, apart from its CONNECT.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub(crate) async fn identify(chain: &Chain, connect: &Connect, door: &Doorway<'_
     }
     match chain.authenticate(&credentials(connect, door, shown.flatten())).await {
         Answer::Known(known) => {
-            let identity = identity_of(known, door)?;
+            let identity = identity_of(known, &door.stranger.listener)?;
             Ok(match identity == **door.stranger {
                 true => Arc::clone(door.stranger),
                 false => Arc::new(identity),
@@ -61,12 +64,12 @@ fn credentials(connect: &Connect, door: &Doorway<'_>, certificate: Option<Certif
     }
 }
 
-fn identity_of(known: auth::Identity, door: &Doorway<'_>) -> Result<Identity, Refusal> {
-    let mut identity = Identity::named(known.username.as_deref(), Arc::clone(&door.stranger.listener));
+fn identity_of(known: auth::Identity, listener: &Arc<str>) -> Result<Identity, Refusal> {
+    let mut identity = Identity::named(known.username.as_deref(), Arc::clone(listener));
     let grants: Result<Vec<Rule>, _> = known.grants.iter().map(rule_of).collect();
     identity.grants = grants.map_err(|error| {
         // One that denies must not be left out.
-        tracing::warn!(peer = %door.peer, method = known.method, %error, "a client's own rights cannot be read");
+        tracing::warn!(user = known.username.as_deref(), method = known.method, %error, "a client's own rights cannot be read");
         Refusal::NotAuthorized
     })?;
     identity.groups = known.groups.into_iter().map(String::into_boxed_str).collect();

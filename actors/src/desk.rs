@@ -22,6 +22,7 @@ use broker::line::{ConnectionKey, Line, Lost};
 use broker::routing::RouteRequest;
 use bytes::BytesMut;
 
+use crate::authentication::Provers;
 use crate::clock::Clock;
 use crate::handshakes::Handshakes;
 use crate::lag::Lag;
@@ -81,6 +82,8 @@ pub(crate) struct Desk {
     pub(crate) overload: Arc<Overload>,
     /// Whether this line keeps up.
     pub(crate) lag: Lag,
+    /// Clients that authenticate again.
+    provers: Provers,
     /// Conversations that are open or being ended.
     pub(crate) conversations: Cell<usize>,
     /// TLS handshakes under way.
@@ -138,6 +141,7 @@ impl Desk {
             chain,
             lag: Lag::new(overload.line_lag_max()),
             overload,
+            provers: Provers::default(),
             unsent: RefCell::new((0..settings.lines).map(|_| VecDeque::new()).collect()),
             departures: RefCell::new((0..settings.lines).map(|_| Vec::new()).collect()),
             settings,
@@ -218,6 +222,11 @@ impl Desk {
                 }
             }
             Effect::Limited(reached) => report_limit(&reached),
+            Effect::Prove(proving) => {
+                let proof = self.provers.judge(&self.chain, &proving);
+                let now = self.clock.now();
+                self.with_line(|line| line.judged(proving.connection, proof, now));
+            }
             Effect::Close(closing) => {
                 let Closing {
                     connection,
@@ -225,6 +234,7 @@ impl Desk {
                     record,
                 } = *closing;
                 report_closed(&record);
+                self.provers.forget(connection);
                 let ending = if last_words.is_empty() && record.cause.client_has_left() {
                     Ending::AtOnce
                 } else {

@@ -23,6 +23,7 @@ use crate::transport::{Ending, Socket};
 
 mod connect;
 mod establish;
+mod prove;
 
 /// Bytes that one read asks for.
 const READ_BYTES: usize = 64 << 10;

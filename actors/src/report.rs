@@ -23,9 +23,12 @@ pub(crate) fn report_closed(record: &ClosingRecord) {
         };
     }
     match record.cause {
-        Cause::Violation(_) | Cause::QueueFull | Cause::TooFast(_) | Cause::Refused(_) | Cause::RightLost => {
-            report!(warn)
-        }
+        Cause::Violation(_)
+        | Cause::QueueFull
+        | Cause::TooFast(_)
+        | Cause::Refused(_)
+        | Cause::RightLost
+        | Cause::NotProven(_) => report!(warn),
         Cause::Panic => report!(error),
         Cause::ClientDisconnected
         | Cause::ConnectionLost(_)

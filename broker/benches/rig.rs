@@ -299,6 +299,7 @@ fn connect(line: &mut Line, version: Version, client_id: String) -> ConnectionKe
     let arriving = Arriving {
         peer: Peer::Local("bench".to_owned()),
         identity: Arc::new(Identity::anonymous("bench".into())),
+        proof: None,
     };
     match line.admit(connect, arriving, 0, Millis(1)) {
         Admission::Admitted(connection) => connection,

@@ -7,7 +7,7 @@ use mqtt_codec::{ClientId, Version};
 use crate::durable::{Durability, Place};
 use crate::key::SessionKey;
 use crate::limits::{Limit, LimitReached};
-use crate::line::{ConnectionKey, Peer};
+use crate::line::{ConnectionKey, Peer, Proving};
 use crate::message::Message;
 use crate::router::{Receiver, ShareKey};
 use crate::routing::RouteRequest;
@@ -25,6 +25,9 @@ pub enum Effect {
     Resume(ConnectionKey),
     /// Tell the log that a client has reached a limit.
     Limited(Box<LimitReached>),
+    /// Have a client judged that authenticates again; the verdict comes back by
+    /// [`Line::judged`](crate::line::Line::judged).
+    Prove(Box<Proving>),
 }
 
 /// The end of a connection.
@@ -84,6 +87,8 @@ pub enum Cause {
     RightLost,
     /// The broker: what the client proved itself with has expired.
     IdentityExpired,
+    /// The broker: the client did not prove itself again when it set out to, for this reason.
+    NotProven(&'static str),
     /// The broker is stopping.
     ServerStopping,
     /// The broker: an error of its own, in this connection alone.
@@ -95,7 +100,11 @@ impl Cause {
     #[must_use]
     pub const fn culprit(&self) -> &'static str {
         match self {
-            Self::ClientDisconnected | Self::KeepAliveTimeout | Self::TakenOver | Self::Violation(_) => "client",
+            Self::ClientDisconnected
+            | Self::KeepAliveTimeout
+            | Self::TakenOver
+            | Self::Violation(_)
+            | Self::NotProven(_) => "client",
             Self::ConnectionLost(_) => "network",
             Self::Refused(_)
             | Self::QueueFull
@@ -127,6 +136,7 @@ impl std::fmt::Display for Cause {
             Self::TooFast(limit) => f.write_str(limit.says()),
             Self::RightLost => f.write_str("a change of rights took a subscription of this client"),
             Self::IdentityExpired => f.write_str("credentials expired"),
+            Self::NotProven(why) => write!(f, "re-authentication failed: {why}"),
             Self::ServerStopping => f.write_str("broker stopping"),
             Self::Panic => f.write_str("internal error"),
         }

@@ -41,12 +41,14 @@
 
 use std::marker::PhantomData;
 
+pub use authenticate::{AuthenticateEvent, AuthenticateStep};
 pub use deliver::{DeliverEvent, DeliverStep};
 pub use overseer::{Ask, Open, Overseer, Request, Verdict};
 pub use publish::{PublishEvent, PublishStep};
 pub use refusal::Refusal;
 pub use status::{Event, Status};
 
+mod authenticate;
 mod deliver;
 mod overseer;
 mod publish;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::acl::Rule;
 use crate::line::Peer;
 use crate::message::Millis;
@@ -77,6 +79,9 @@ pub struct Arriving {
     pub peer: Peer,
     /// Who that is.
     pub identity: Arc<Identity>,
+    /// The last word of the authentication method that its CONNECT names, for the CONNACK. `None`: there was none, and a
+    /// CONNECT that names one is refused.
+    pub proof: Option<Bytes>,
 }
 
 impl Peer {

@@ -79,6 +79,8 @@ pub struct Limits {
     pub alias_out_max: u16,
     /// Longest keep alive, in seconds.
     pub keep_alive_secs_max: u16,
+    /// How long a connected client may take to authenticate again, in seconds.
+    pub authentication_secs_max: u32,
     /// Most bytes that wait to be written to one connection.
     pub out_bytes_max: usize,
     /// SUBSCRIBE and UNSUBSCRIBE packets of one connection that may wait for the router.
@@ -117,6 +119,7 @@ impl Default for Limits {
             alias_max: 32,
             alias_out_max: 32,
             keep_alive_secs_max: 3600,
+            authentication_secs_max: 10,
             out_bytes_max: 1 << 20,
             route_requests_max: 64,
             cached_topics_max: 65_536,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mqtt_codec::ClientId;
 
 pub use admit::{Admission, HeldConnect, home_line};
+pub use authenticate::{Heard, Proof, Proving};
 pub use close::Lost;
 
 use crate::acl::{Lately, Rights};
@@ -34,6 +35,7 @@ use share::Rotation;
 
 mod acknowledge;
 mod admit;
+mod authenticate;
 mod close;
 mod directory;
 mod estate;

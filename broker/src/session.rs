@@ -8,7 +8,7 @@ use mqtt_codec::{ClientId, PacketId, Will};
 pub(crate) use feed::{Feed, Feeds};
 pub(crate) use inflight::{Acknowledged, Resend};
 pub use inflight::{Delivery, Inflight};
-pub(crate) use link::{Asked, Held, Link, Pending};
+pub(crate) use link::{Asked, Authentication, Held, Link, Pending};
 pub(crate) use offer::Offered;
 pub use outbox::{Buffer, Outbox};
 pub(crate) use parcel::{Parcel, Security, Templates};

@@ -22,6 +22,8 @@ pub(crate) enum Timer {
     Deliver,
     /// The identity of the connection with this number has expired.
     Identity(u32),
+    /// The time for the connection with this number to prove itself again is over.
+    Authentication(u32),
     /// A message in a full queue has expired.
     Purge,
 }

@@ -12,6 +12,7 @@ mod spec {
     mod accounting;
     mod acks;
     mod alias;
+    mod authenticate;
     mod connect;
     mod disconnect;
     mod durable;

@@ -18,7 +18,7 @@ use broker::effect::{Cause, ClosingRecord, Effect};
 use broker::exchange::{Open, Overseer};
 use broker::identity::{Arriving, Identity};
 use broker::limits::{LimitReached, Limits};
-use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Lost, Peer, home_line};
+use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Lost, Peer, Proof, Proving, home_line};
 use broker::message::Millis;
 use broker::presence::Presence;
 use broker::router::{RetainedLimits, RouterLimits};
@@ -71,6 +71,10 @@ pub struct Config {
     pub overseer: fn() -> Box<dyn Overseer>,
     /// Who sends a CONNECT.
     pub identify: fn(&Connect) -> Identity,
+    /// The last word of its authentication method, for a CONNECT that has proven itself by one.
+    pub proven: fn(&Connect) -> Option<Bytes>,
+    /// Who judges clients that authenticate again; `None` leaves them waiting.
+    pub judge: fn(&Proving) -> Option<Proof>,
 }
 
 impl Default for Config {
@@ -89,6 +93,8 @@ impl Default for Config {
             },
             overseer: || Box::new(Open),
             identify: |connect| Identity::named(connect.username.as_deref(), "test".into()),
+            proven: |_| None,
+            judge: |_| None,
         }
     }
 }
@@ -189,6 +195,7 @@ impl World {
                 None => Peer::Local(format!("test {}", self.connections.len())),
             },
             identity: Arc::new((self.config.identify)(&connect)),
+            proof: (self.config.proven)(&connect),
         };
         let admission = self.lines[line].admit(connect, arriving, self.fresh, self.now);
         let client = Client(self.connections.len());
@@ -455,6 +462,11 @@ impl World {
                     }
                 }
                 Effect::Limited(reached) => self.notices.push(*reached),
+                Effect::Prove(proving) => {
+                    if let Some(proof) = (self.config.judge)(&proving) {
+                        self.lines[line].judged(proving.connection, proof, self.now);
+                    }
+                }
                 Effect::Close(closing) => {
                     if let Some(client) = self.client_of(line, closing.connection) {
                         let bytes = drain(closing.last_words);

@@ -13,13 +13,14 @@ use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Connect, Frame, Version, Violation, decode_connect, frame};
 use tokio::time::{sleep, timeout};
 
+use super::prove::Unproven;
 use super::{Opening, Served, part};
 use crate::authentication::{Doorway, identify};
 use crate::message::Arrival;
 use crate::transport::Socket;
 
 /// Bytes that a connection without a CONNECT gets room for at a time.
-const FIRST_READ_BYTES: usize = 1024;
+pub(super) const FIRST_READ_BYTES: usize = 1024;
 
 /// How the wait for a CONNECT ended.
 enum First {
@@ -102,7 +103,37 @@ impl Opening {
         }
     }
 
-    async fn admit(self: Box<Self>, connect: Connect) -> Option<Served> {
+    /// Says who comes in.
+    async fn identify(&mut self, connect: &Connect) -> Result<Arriving, Unproven> {
+        // Those who are in go first.
+        let limit = self.permit.listener().settings.limits.connect_timeout;
+        if timeout(limit, self.desk.lag.at_ease()).await.is_err() {
+            return Err(Unproven::Refused(Refusal::ServerUnavailable));
+        }
+        let (identity, proof) = match connect.properties.authentication_method.as_deref() {
+            Some(method) => {
+                let (identity, last) = self.prove(method, connect).await?;
+                (identity, Some(last))
+            }
+            None => {
+                let stranger = &self.permit.listener().stranger;
+                let door = Doorway {
+                    peer: &self.peer,
+                    stranger,
+                    certificate: self.channel.peer_certificate(),
+                };
+                let known = identify(&self.desk.chain, connect, &door).await;
+                (known.map_err(Unproven::Refused)?, None)
+            }
+        };
+        Ok(Arriving {
+            peer: self.peer.clone(),
+            identity,
+            proof,
+        })
+    }
+
+    async fn admit(mut self: Box<Self>, connect: Connect) -> Option<Served> {
         let version = connect.version;
         let client = connect.client_id.clone();
         let fresh = match client.is_empty().then(random).transpose() {
@@ -112,28 +143,21 @@ impl Opening {
                 return None;
             }
         };
-        let stranger = &self.permit.listener().stranger;
-        let door = Doorway {
-            peer: &self.peer,
-            stranger,
-            certificate: self.channel.peer_certificate(),
-        };
-        let limit = self.permit.listener().settings.limits.connect_timeout;
-        let known = match timeout(limit, self.desk.lag.at_ease()).await {
-            Ok(()) => identify(&self.desk.chain, &connect, &door).await,
-            Err(_) => Err(Refusal::ServerUnavailable),
-        };
+        let known = self.identify(&connect).await;
         let now = self.desk.clock.now();
-        let mut admission = self.desk.with_line(|line| match known {
-            Ok(identity) => {
-                let arriving = Arriving {
-                    peer: self.peer.clone(),
-                    identity,
-                };
-                line.admit(connect, arriving, fresh, now)
+        let mut admission = match known {
+            Ok(arriving) => self.desk.with_line(|line| line.admit(connect, arriving, fresh, now)),
+            Err(Unproven::Refused(refusal)) => self.desk.with_line(|line| line.reject(&connect, refusal, now)),
+            Err(Unproven::Wrong(violation, answer)) => {
+                tracing::warn!(client = %&*client, peer = %self.peer, violation, "connection refused");
+                self.refuse(&answer).await;
+                return None;
             }
-            Err(refusal) => line.reject(&connect, refusal, now),
-        });
+            Err(Unproven::Gone(error)) => {
+                tracing::debug!(client = %&*client, peer = %self.peer, %error, "connection gone before its CONNACK");
+                return None;
+            }
+        };
         loop {
             match admission {
                 Admission::Admitted(connection) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use mqtt_codec::{
     ClientId, Connack, ConnackProperties, ConnackReason, Connect, Packet, PacketKind, Version, Violation, Will,
     announced_version,
@@ -15,7 +15,7 @@ use crate::exchange::{Ask, Ended, Exchange, Kind, Refusal, Request, Verdict, pha
 use crate::identity::{Arriving, Identity};
 use crate::limits::Pace;
 use crate::message::Millis;
-use crate::session::{Link, NEVER_SECS, Outbox, Trail};
+use crate::session::{Authentication, Link, NEVER_SECS, Outbox, Trail};
 use crate::timers::Timer;
 
 /// Longest client identifier of MQTT 3.1, in characters.
@@ -63,7 +63,7 @@ impl Line {
         self.turn.counters.packets_in += 1;
         let exchange = self.turn.start(Kind::Connect);
         let assigned = connect.client_id.is_empty();
-        if let Err(refusal) = self.check_connect(&connect) {
+        if let Err(refusal) = self.check_connect(&connect, &arriving) {
             return self.refuse(exchange.stop(refusal).into(), &connect);
         }
         // The session outlives the read buffer.
@@ -76,7 +76,7 @@ impl Line {
             return self.refuse(exchange.stop(Refusal::ServerUnavailable).into(), &connect);
         };
         connect.client_id = client_id;
-        if !self.can_be_told(&connect, assigned) {
+        if !self.can_be_told(&connect, assigned, arriving.proof.as_ref()) {
             self.turn.end(exchange.stop(Refusal::PacketTooLarge));
             return Admission::Refused(BytesMut::new(), Refusal::PacketTooLarge);
         }
@@ -175,7 +175,7 @@ impl Line {
         Admission::Refused(connack_refusal(refusal.connack(), connect.version), refusal)
     }
 
-    fn check_connect(&self, connect: &Connect) -> Result<(), Refusal> {
+    fn check_connect(&self, connect: &Connect, arriving: &Arriving) -> Result<(), Refusal> {
         let limits = &self.turn.limits;
         let id = &connect.client_id;
         let id_fits = match connect.version {
@@ -190,7 +190,7 @@ impl Line {
         }
         self.check_memory(connect)?;
         self.check_kept_session(connect)?;
-        if connect.properties.authentication_method.is_some() {
+        if connect.properties.authentication_method.is_some() && arriving.proof.is_none() {
             return Err(Refusal::BadAuthenticationMethod);
         }
         match &connect.will {
@@ -219,13 +219,13 @@ impl Line {
     }
 
     /// Whether the client's Maximum Packet Size has room for its CONNACK: [MQTT-3.1.2-24] in 5.0.
-    fn can_be_told(&self, connect: &Connect, assigned: bool) -> bool {
+    fn can_be_told(&self, connect: &Connect, assigned: bool, proof: Option<&Bytes>) -> bool {
         let max = connect
             .properties
             .packet_size_max
             .map_or(usize::MAX, |max| max.get() as usize);
         max == usize::MAX || {
-            let connack = Packet::Connack(Box::new(self.connack(connect, assigned, false)));
+            let connack = Packet::Connack(Box::new(self.connack(connect, assigned, false, proof)));
             connack.encoded_len(connect.version) <= max
         }
     }
@@ -243,7 +243,7 @@ impl Line {
 
     /// Connects the client to its session, old or new, and writes CONNACK and what waits.
     fn accept(&mut self, connect: &Connect, assigned: bool, arriving: Arriving) -> ConnectionKey {
-        let Arriving { peer, identity } = arriving;
+        let Arriving { peer, identity, proof } = arriving;
         self.turn.asks_rights |= !identity.grants.is_empty();
         let found = self.directory.find(&connect.client_id, &self.slots);
         let was_kept = found.and_then(|slot| self.session_at(slot)?.id).is_some();
@@ -264,7 +264,7 @@ impl Line {
             epoch: self.epochs,
         };
         let link = self.new_link(connect, peer, &identity, key.epoch);
-        let connack = self.connack(connect, assigned, resumed.is_some());
+        let connack = self.connack(connect, assigned, resumed.is_some(), proof.as_ref());
         let turn = &mut self.turn;
         let Some(session) = self
             .slots
@@ -355,6 +355,7 @@ impl Line {
             pending: Vec::new(),
             held: None,
             pace: Pace::new(limits.rates.of(&identity.listener)),
+            authentication: connect.properties.authentication_method.as_deref().map(Authentication::by),
             paused: false,
             opened_at: self.turn.now,
             trail: Trail::default(),
@@ -363,7 +364,7 @@ impl Line {
         }
     }
 
-    fn connack(&self, connect: &Connect, assigned: bool, session_present: bool) -> Connack {
+    fn connack(&self, connect: &Connect, assigned: bool, session_present: bool, proof: Option<&Bytes>) -> Connack {
         let mut connack = Connack {
             session_present,
             reason: ConnackReason::Success,
@@ -379,6 +380,11 @@ impl Line {
         let granted = granted_expiry(connect, limits.expiry_secs_max);
         let keep_alive_secs = granted_keep_alive(connect, limits.keep_alive_secs_max);
         let properties = &mut connack.properties;
+        if let Some(data) = proof {
+            // [MQTT-4.12.0-5] in 5.0
+            properties.authentication_method = connect.properties.authentication_method.clone();
+            properties.authentication_data = Some(data.clone());
+        }
         properties.session_expiry_secs = (granted != asked).then_some(granted);
         properties.receive_maximum = std::num::NonZeroU16::new(limits.receive_window());
         properties.packet_size_max = std::num::NonZeroU32::new(limits.packet_bytes_max);
@@ -416,7 +422,7 @@ fn granted_keep_alive(connect: &Connect, max: u16) -> u16 {
 fn detach_will(will: &Will) -> Will {
     Will {
         topic: will.topic.detach(),
-        payload: bytes::Bytes::copy_from_slice(&will.payload),
+        payload: Bytes::copy_from_slice(&will.payload),
         qos: will.qos,
         retain: will.retain,
         delay_secs: will.delay_secs,
@@ -424,7 +430,7 @@ fn detach_will(will: &Will) -> Will {
     }
 }
 
-fn connack_refusal(reason: ConnackReason, version: Version) -> BytesMut {
+pub(super) fn connack_refusal(reason: ConnackReason, version: Version) -> BytesMut {
     let mut bytes = BytesMut::new();
     // [MQTT-3.2.2-6] in 3.1.1: where none of its return codes fits, close without a CONNACK.
     if version == Version::V5 || reason.v3_code().is_some() {

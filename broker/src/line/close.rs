@@ -64,7 +64,7 @@ impl Line {
             Cause::ServerStopping => DisconnectReason::ServerShuttingDown,
             Cause::ClientDisconnected => DisconnectReason::NormalDisconnection,
             Cause::Refused(refusal) => refusal.disconnect(),
-            Cause::RightLost | Cause::IdentityExpired => DisconnectReason::NotAuthorized,
+            Cause::RightLost | Cause::IdentityExpired | Cause::NotProven(_) => DisconnectReason::NotAuthorized,
             Cause::ConnectionLost(_) | Cause::Violation(_) | Cause::Panic => DisconnectReason::UnspecifiedError,
         };
         self.close_with(connection, reason, cause);
@@ -121,6 +121,7 @@ impl Line {
         if let Some(at) = session.identity.expires_at {
             turn.timers.cancel(at, key, Timer::Identity(link.epoch));
         }
+        link.forget_authentication(key, turn);
         if session.expiry_secs == 0 {
             session.will = will;
             self.end_session(connection.slot);
@@ -293,6 +294,7 @@ fn words_of(cause: &Cause) -> &str {
         Cause::Refused(Refusal::QuotaExceeded) => "a receiver's queue is full",
         Cause::TooFast(_) => "the client sends faster than it may",
         Cause::RightLost => "a subscription is not allowed any more",
+        Cause::NotProven(why) => why,
         Cause::IdentityExpired => "the credentials have expired: authenticate again",
         Cause::ClientDisconnected
         | Cause::ConnectionLost(_)

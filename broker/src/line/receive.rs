@@ -71,8 +71,7 @@ impl Line {
             Packet::Unsubscribe(packet) => self.unsubscribe(connection, packet),
             Packet::Pingreq => self.ping(connection),
             Packet::Disconnect(packet) => self.disconnect(connection, &packet),
-            // [MQTT-4.12.0-7] in 5.0: no method was agreed on, because none is offered.
-            Packet::Auth(_) => self.protocol_error(connection, "AUTH without an authentication method (MQTT-4.12.0-7)"),
+            Packet::Auth(packet) => self.authenticate(connection, *packet),
             Packet::Connect(_) | Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
                 self.protocol_error(
                     connection,

@@ -41,6 +41,7 @@ impl Line {
                 Timer::Pace(epoch) => self.pace_kept(ConnectionKey { slot, epoch }),
                 Timer::Deliver => self.deliver_held(slot),
                 Timer::Identity(epoch) => self.close(ConnectionKey { slot, epoch }, Cause::IdentityExpired),
+                Timer::Authentication(epoch) => self.check_authentication(ConnectionKey { slot, epoch }),
                 Timer::Purge => self.purge(slot),
             }
         }

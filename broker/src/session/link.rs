@@ -4,7 +4,7 @@ use mqtt_codec::{Packet, PacketId, SubscribeFilter, SubscriptionId, TopicFilter,
 
 use super::{Outbox, Trail};
 use crate::durable::SessionId;
-use crate::exchange::{Exchange, Refusal, phase};
+use crate::exchange::{AuthenticateStep, Exchange, Refusal, phase};
 use crate::limits::Pace;
 use crate::line::Peer;
 use crate::message::Millis;
@@ -48,6 +48,8 @@ pub(crate) struct Link {
     pub(crate) held: Option<Box<Held>>,
     /// How fast the client may send.
     pub(crate) pace: Pace,
+    /// The client was known by an authentication method of 5.0, and may be so again.
+    pub(crate) authentication: Option<Box<Authentication>>,
     /// Whether the CONNACK has left, or part of it.
     pub(crate) is_greeted: bool,
     /// Whether the shell was told to stop reading.
@@ -67,6 +69,16 @@ pub(crate) struct Aliases {
     pub(crate) inward: Vec<Option<TopicName>>,
     /// Topics that the broker has given a number, from 1 on.
     pub(crate) outward: Vec<TopicName>,
+}
+
+/// How a client was known, and how far it is with being known again.
+#[derive(Debug)]
+pub(crate) struct Authentication {
+    /// That of CONNECT.
+    pub(crate) method: Box<str>,
+    pub(crate) step: AuthenticateStep,
+    /// When it ends if it is not settled by then.
+    pub(crate) due_at: Millis,
 }
 
 /// A request that the router is working on.

@@ -332,6 +332,7 @@ fn acknowledge_flags(world: &mut World, client_id: &str, clean_start: bool) -> u
     let arriving = broker::identity::Arriving {
         peer: broker::line::Peer::Local("raw".to_owned()),
         identity: std::sync::Arc::new(broker::identity::Identity::anonymous("test".into())),
+        proof: None,
     };
     let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, arriving, 1, world.now) else {
         panic!("not admitted");

@@ -92,6 +92,7 @@ fn v5_3_1_4_3_a_late_packet_of_the_elder_connection_is_ignored() {
         let arriving = broker::identity::Arriving {
             peer: broker::line::Peer::Local("raw".to_owned()),
             identity: std::sync::Arc::new(broker::identity::Identity::anonymous("test".into())),
+            proof: None,
         };
         let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, arriving, 1, world.now) else {
             panic!("not admitted");

@@ -97,6 +97,7 @@ fn v5_3_1_2_8_the_will_follows_a_panic() {
     let arriving = broker::identity::Arriving {
         peer: broker::line::Peer::Local("raw".to_owned()),
         identity: std::sync::Arc::new(broker::identity::Identity::anonymous("test".into())),
+        proof: None,
     };
     let broker::line::Admission::Admitted(key) = world.lines[0].admit(connect, arriving, 1, world.now) else {
         panic!("not admitted");
