@@ -87,10 +87,11 @@ fn rule_of(grant: &auth::Grant) -> Result<Rule, FilterError> {
     Rule::new(grant.allow, actions, &grant.filter)
 }
 
-fn refusal_of(refusal: auth::Refusal) -> Refusal {
+pub(crate) fn refusal_of(refusal: auth::Refusal) -> Refusal {
     match refusal {
         auth::Refusal::BadCredentials => Refusal::BadCredentials,
         auth::Refusal::NotAuthorized | auth::Refusal::TooManyFailures => Refusal::NotAuthorized,
+        auth::Refusal::Flapping => Refusal::ConnectionRateExceeded,
         auth::Refusal::Banned => Refusal::Banned,
         auth::Refusal::Unavailable => Refusal::ServerUnavailable,
     }

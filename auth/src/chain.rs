@@ -3,7 +3,7 @@
 mod scram;
 mod threshold;
 
-use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::bans::Bans;
+use crate::flapping::Flapping;
 use crate::http::Http;
 use crate::jwt::Jwt;
 use crate::limits::Limits;
@@ -20,12 +21,11 @@ use crate::{Answer, Authenticator, Credentials, OpenError, Refusal, Settings, Ve
 pub use scram::Conversation;
 
 /// The authenticators of a broker. One serves all threads.
+#[derive(Debug)]
 pub struct Chain {
     /// Swapped whole: whoever is being asked goes on with what it began with.
     current: ArcSwap<Links>,
     pool: HashPool,
-    /// Makes the salts of users that are not known, which look like those of others.
-    decoy_secret: [u8; 32],
     /// One reload at a time.
     reloading: Mutex<()>,
 }
@@ -36,6 +36,7 @@ struct Links {
     bans: Bans,
     /// Outlives a reload that does not change its settings.
     limits: Arc<Limits>,
+    flapping: Arc<Flapping>,
     links: Vec<Link>,
 }
 
@@ -56,18 +57,21 @@ impl Chain {
     ///
     /// A file that is missing, unreadable, empty, broken or cut off, and a setting that makes no sense.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let mut decoy_secret = [0; 32];
-        getrandom::fill(&mut decoy_secret).map_err(|error| OpenError::Setting {
-            setting: "auth".to_owned(),
-            what: format!("the system has no random numbers to give: {error}"),
-            remedy: "start the broker again".to_owned(),
-        })?;
         Ok(Self {
             current: ArcSwap::from_pointee(Links::open(settings, None).await?),
-            decoy_secret,
             pool: HashPool::new(settings.hashing),
             reloading: Mutex::new(()),
         })
+    }
+
+    /// Counts a connection of a client, before anything else is asked about it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Flapping`]: there were too many of them.
+    pub fn greet(&self, client_id: &str, address: Option<IpAddr>) -> Result<(), Refusal> {
+        let flapping = &self.current.load().flapping;
+        flapping.allows(client_id, address).then_some(()).ok_or(Refusal::Flapping)
     }
 
     /// Says who a client is, within [`Settings::timeout`].
@@ -130,7 +134,7 @@ impl Chain {
     /// As [`Chain::open`]; then everything stays as it was.
     pub async fn reload_with(&self, settings: &Settings) -> Result<(), OpenError> {
         let _turn = self.reloading.lock().await;
-        let before = Arc::clone(&self.current.load().limits);
+        let before = self.current.load_full();
         let links = Links::open(settings, Some(before)).await?;
         self.current.store(Arc::new(links));
         Ok(())
@@ -149,7 +153,7 @@ impl Links {
         }
     }
 
-    async fn open(settings: &Settings, before: Option<Arc<Limits>>) -> Result<Self, OpenError> {
+    async fn open(settings: &Settings, before: Option<Arc<Self>>) -> Result<Self, OpenError> {
         let mut links = Vec::with_capacity(settings.authenticators.len());
         for authenticator in &settings.authenticators {
             links.push(match authenticator {
@@ -164,19 +168,17 @@ impl Links {
             settings: settings.clone(),
             bans: Bans::open(&settings.bans).await?,
             limits: before
+                .as_ref()
+                .map(|before| &before.limits)
                 .filter(|limits| limits.settings() == settings.limits)
-                .unwrap_or_else(|| Arc::new(Limits::new(settings.limits))),
+                .map_or_else(|| Arc::new(Limits::new(settings.limits)), Arc::clone),
+            flapping: before
+                .as_ref()
+                .map(|before| &before.flapping)
+                .filter(|flapping| flapping.settings() == settings.flapping)
+                .map_or_else(|| Arc::new(Flapping::new(settings.flapping)), Arc::clone),
             links,
         })
-    }
-}
-
-/// Without the secret.
-impl fmt::Debug for Chain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chain")
-            .field("current", &self.current)
-            .finish_non_exhaustive()
     }
 }
 

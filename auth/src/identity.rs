@@ -59,6 +59,8 @@ pub enum Refusal {
     Banned,
     /// Too many attempts failed from its address or under its name.
     TooManyFailures,
+    /// It connects again and again: see [`crate::flapping`].
+    Flapping,
     /// An authenticator could not answer.
     Unavailable,
 }

@@ -14,6 +14,7 @@ pub mod certificate;
 mod chain;
 mod credentials;
 mod error;
+pub mod flapping;
 mod gate;
 mod grants;
 pub mod http;

@@ -156,7 +156,7 @@ impl Failures {
 }
 
 /// Whoever has one IPv6 address usually has all of its /64.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let network = u128::from(v6) >> 64 << 64;

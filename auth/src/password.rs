@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::limits::Limits;
-use crate::scram::Stored;
+use crate::scram::{Decoy, Stored};
 use crate::{Credentials, Identity, OpenError, Refusal, Verdict, source};
 
 pub use edit::{EditError, put, remove};
@@ -72,8 +72,9 @@ impl PasswordFile {
         Some((entry.hash.scram()?, entry.groups.clone()))
     }
 
-    pub(crate) fn has_scram(&self) -> bool {
-        self.entries.has_scram()
+    /// What users look like that have nothing for SCRAM; `None`: nobody has.
+    pub(crate) fn scram_decoy(&self) -> Option<&Decoy> {
+        self.entries.scram_decoy()
     }
 
     /// Hashes for everybody who brings a name and a password, in the file or not: who measures the time learns no names.

@@ -13,6 +13,7 @@
 //! that asks for that is refused. Names and passwords are compared as the bytes that they are: who uses letters beyond
 //! ASCII has to write them in one way.
 
+mod decoy;
 mod message;
 
 use std::fmt;
@@ -23,6 +24,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+pub use decoy::Decoy;
+pub(crate) use decoy::Mould;
 use message::{ClientFinal, ClientFirst};
 
 /// What is kept of a password: enough to check a proof, not enough to make one.
@@ -50,18 +53,6 @@ impl Stored {
             salt: salt.into(),
             stored_key: Sha256::digest(client_key).into(),
             server_key: hmac(&salted, b"Server Key"),
-        }
-    }
-
-    /// Of a user that is not known: always the same for one name, so that it looks like one that is.
-    fn decoy(name: &str, secret: &[u8; 32]) -> Self {
-        let part = |what: &[u8]| hmac(secret, &[what, name.as_bytes()].concat());
-        let [salt, stored_key, server_key] = [part(b"salt"), part(b"stored"), part(b"server")];
-        Self {
-            rounds: ROUNDS,
-            salt: salt.iter().take(SALT_BYTES).copied().collect(),
-            stored_key,
-            server_key,
         }
     }
 }
@@ -109,7 +100,7 @@ impl Server {
     /// Takes the client's first message and gives the answer to it.
     ///
     /// `nonce` is random, of printable ASCII without commas. `find` knows the user, or does not; then the conversation
-    /// goes on all the same, with a salt made from `decoy_secret`, and fails at its end.
+    /// goes on all the same, with a salt of the `decoy`, and fails at its end.
     ///
     /// # Errors
     ///
@@ -117,13 +108,13 @@ impl Server {
     pub fn begin(
         message: &[u8],
         nonce: &str,
-        decoy_secret: &[u8; 32],
+        decoy: &Decoy,
         find: impl FnOnce(&str) -> Option<Stored>,
     ) -> Result<(Self, Vec<u8>), ScramError> {
         let first = ClientFirst::read(message)?;
         let found = find(&first.name);
         let is_known = found.is_some();
-        let stored = found.unwrap_or_else(|| Stored::decoy(&first.name, decoy_secret));
+        let stored = found.unwrap_or_else(|| decoy.stored(&first.name));
         let nonce = format!("{}{nonce}", first.nonce);
         let answer = format!("r={nonce},s={},i={}", BASE64.encode(&stored.salt), stored.rounds);
         let server = Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{anonymous, bans, certificate, http, jwt, limits, password};
+use crate::{anonymous, bans, certificate, flapping, http, jwt, limits, password};
 
 /// A chain of authenticators and its limits.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Settings {
     pub hashing: Hashing,
     /// How much failing is borne.
     pub limits: limits::Settings,
+    /// How much coming and going is borne.
+    pub flapping: flapping::Settings,
     /// Who stays outside whatever it brings.
     pub bans: bans::Settings,
     /// How long a client may wait for its answer; then it is [`crate::Refusal::Unavailable`].
@@ -25,6 +27,7 @@ impl Default for Settings {
             authenticators: Vec::new(),
             hashing: Hashing::default(),
             limits: limits::Settings::default(),
+            flapping: flapping::Settings::default(),
             bans: bans::Settings::default(),
             timeout: Duration::from_secs(10),
         }

@@ -129,6 +129,13 @@ section! {
         address_failures_max: u32 = 100, Range(1..=1_000_000), "failures";
         /// Failures in a row under one user name; one of them is forgotten every five seconds.
         name_failures_max: u32 = 20, Range(1..=1_000_000), "failures";
+        /// Connections of one client identifier from one address within the window, before it is held off (0x9F in 5.0, 0x03
+        /// in 3.x); 0: any number.
+        flapping_connects_max: u32 = 120, Range(0..=1_000_000), "connections";
+        /// The time within which they are counted.
+        flapping_window_secs: u64 = 60, Range(1..=86_400), "seconds";
+        /// How long such a client is held off.
+        flapping_ban_secs: u64 = 60, Range(1..=86_400), "seconds";
         /// Passwords that are hashed at once; 0 takes half of the cores, and at least one.
         hashes_max: usize = 0, Range(0..=1024), "passwords";
         /// Clients that wait for a hash or an answer; more are refused (0x88 in 5.0).

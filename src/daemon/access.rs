@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth::{Authenticator, Hashing, Settings, anonymous, bans, certificate, http, jwt, limits, password, web};
+use auth::{Authenticator, Hashing, Settings, anonymous, bans, certificate, flapping, http, jwt, limits, password, web};
 
 /// After this time one failure of an address, and of a name, is forgotten.
 const FORGET_ADDRESS: Duration = Duration::from_secs(1);
@@ -35,6 +35,12 @@ pub(crate) fn chain(conf: &conf::Auth) -> Settings {
                 forget_one_after: FORGET_NAME,
             }),
             ..defaults
+        },
+        flapping: flapping::Settings {
+            connects_max: conf.flapping_connects_max,
+            window: Duration::from_secs(conf.flapping_window_secs),
+            ban: Duration::from_secs(conf.flapping_ban_secs),
+            ..flapping::Settings::default()
         },
         bans: bans::Settings {
             file: given(&conf.bans_file).map(Into::into),

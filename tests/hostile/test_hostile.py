@@ -29,6 +29,7 @@ pytestmark = pytest.mark.strowger
 def target(tmp_path_factory):
     """A broker with short patience for half-sent packets and a small receive maximum."""
     options = ["--set", "listener.connect_timeout_secs=1", "--set", "session.receive_maximum=32"]
+    options += ["--set", "auth.flapping_connects_max=0"]
     broker = exchange.Broker(tmp_path_factory.mktemp("hostile"), *options)
     yield broker
     assert broker.process.poll() is None, f"the broker died with {broker.process.returncode}:\n{broker.log()}"

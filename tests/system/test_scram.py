@@ -58,7 +58,7 @@ def test_a_proof_opens_the_door_and_the_broker_proves_itself_too(door):
         with enter(broker.address, f"device-{number}", "ann", "ann's secret") as wire:
             assert wire.connack.reason == 0
             wire.subscribe("a/b", qos=1)
-            wire.publish("a/b", b"x", qos=1)
+            wire.publish("a/b", b"x")
             assert wire.take().payload == b"x"
     with enter(broker.address, "", "bob", "bob's secret") as wire:
         assert wire.connack.properties["assigned_client_id"]
@@ -99,7 +99,7 @@ def test_who_proves_nothing_stays_outside(door):
 
 def test_an_unknown_user_has_a_salt_that_stays(restartable, passwords):
     """Or whoever asks twice, before and after a restart, would know who is known."""
-    options = ["--set", f"auth.password_file={passwords}"]
+    options = [f"auth.password_file={passwords}"]
 
     def salt_of(broker, name):
         scram = Scram(name, "x")

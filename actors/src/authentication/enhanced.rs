@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use auth::{Chain, Conversation, Credentials};
 use broker::exchange::Refusal;
-use broker::identity::Identity;
 use broker::line::{ConnectionKey, Proof, Proving};
 use bytes::Bytes;
 

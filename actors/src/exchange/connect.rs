@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::prove::Unproven;
 use super::{Opening, Served, part};
-use crate::authentication::{Doorway, identify};
+use crate::authentication::{Doorway, identify, refusal_of};
 use crate::message::Arrival;
 use crate::transport::Socket;
 
@@ -105,6 +105,8 @@ impl Opening {
 
     /// Says who comes in.
     async fn identify(&mut self, connect: &Connect) -> Result<Arriving, Unproven> {
+        let greeted = self.desk.chain.greet(&connect.client_id, self.peer.address());
+        greeted.map_err(|refusal| Unproven::Refused(refusal_of(refusal)))?;
         // Those who are in go first.
         let limit = self.permit.listener().settings.limits.connect_timeout;
         if timeout(limit, self.desk.lag.at_ease()).await.is_err() {
@@ -165,7 +167,12 @@ impl Opening {
                     return Some((*self).serve(version, connection));
                 }
                 Admission::Refused(answer, refusal) => {
-                    tracing::warn!(client = %&*client, peer = %self.peer, %version, ?refusal, "connection refused");
+                    if refusal == Refusal::ConnectionRateExceeded {
+                        // It was named when it was held off, and may come often.
+                        tracing::debug!(client = %&*client, peer = %self.peer, %version, ?refusal, "connection refused");
+                    } else {
+                        tracing::warn!(client = %&*client, peer = %self.peer, %version, ?refusal, "connection refused");
+                    }
                     self.refuse(&answer).await;
                     return None;
                 }

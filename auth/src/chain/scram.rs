@@ -21,7 +21,7 @@ impl Chain {
     /// Whether a user can be known by SCRAM-SHA-256 at all.
     #[must_use]
     pub fn takes_scram(&self) -> bool {
-        files(&self.current.load()).any(|file| file.has_scram())
+        files(&self.current.load()).any(|file| file.scram_decoy().is_some())
     }
 
     /// Takes the data of the CONNECT or AUTH that begins, and gives the data of the AUTH that answers (0x18).
@@ -36,7 +36,11 @@ impl Chain {
         getrandom::fill(&mut nonce).map_err(|_| Refusal::Unavailable)?;
         let nonce = STANDARD_NO_PAD.encode(nonce);
         let mut groups = Vec::new();
-        let begun = Server::begin(data, &nonce, &self.decoy_secret, |name| {
+        let mut decoys = files(&links).filter_map(|file| file.scram_decoy());
+        let Some(decoy) = decoys.next() else {
+            return Err(Refusal::BadCredentials);
+        };
+        let begun = Server::begin(data, &nonce, decoy, |name| {
             let (stored, found) = files(&links).find_map(|file| file.find_scram(name))?;
             groups = found;
             Some(stored)

@@ -5,6 +5,7 @@ use std::collections::hash_map;
 use std::path::Path;
 
 use crate::error::{Flaw, OpenError};
+use crate::scram::{Decoy, Mould};
 use crate::source;
 
 use super::hash::Hash;
@@ -23,14 +24,20 @@ pub(super) struct Entries {
     by_name: HashMap<String, Entry>,
     /// What is hashed for names that are not here: at the cost that most entries have.
     decoy: Hash,
+    /// What users without an entry for SCRAM look like; `None`: nobody has one.
+    scram_decoy: Option<Decoy>,
 }
 
 impl Entries {
     pub(super) fn parse(file: &Path, text: &str) -> Result<Self, OpenError> {
         let mut by_name = HashMap::new();
+        let mut mould = Mould::default();
         for line in source::lines(file, text)? {
             let (name, mut entry) = parse_line(line.text).map_err(|flaw| flaw.at(file, line.number))?;
             entry.line = line.number;
+            if let Some(stored) = entry.hash.scram() {
+                mould.add(&stored);
+            }
             match by_name.entry(name.to_owned()) {
                 hash_map::Entry::Vacant(place) => place.insert(entry),
                 hash_map::Entry::Occupied(place) => {
@@ -43,15 +50,20 @@ impl Entries {
         let Some(decoy) = most_common(by_name.values()) else {
             return Err(source::empty(file, "add a user with strowger passwd FILE NAME"));
         };
-        Ok(Self { decoy, by_name })
+        let scram_decoy = mould.decoy();
+        Ok(Self {
+            by_name,
+            decoy,
+            scram_decoy,
+        })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Entry> {
         self.by_name.get(name)
     }
 
-    pub(super) fn has_scram(&self) -> bool {
-        self.by_name.values().any(|entry| entry.hash.scram().is_some())
+    pub(super) fn scram_decoy(&self) -> Option<&Decoy> {
+        self.scram_decoy.as_ref()
     }
 
     pub(super) fn decoy(&self) -> &Hash {

@@ -2,8 +2,8 @@
 
 use super::ScramError;
 
-/// Longer messages are nonsense: names have 65,535 bytes at most, nonces a few dozen.
-const MESSAGE_BYTES_MAX: usize = 80_000;
+/// Longer messages are nonsense: nonces have a few dozen bytes. What a client says is kept until it has proven itself.
+const MESSAGE_BYTES_MAX: usize = 4_096;
 const NONCE_BYTES_MAX: usize = 1_024;
 
 /// `n,,n=user,r=nonce`

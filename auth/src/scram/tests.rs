@@ -4,9 +4,13 @@ use base64::Engine as _;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::{BASE64, ScramError, Server, Stored, hmac};
+use super::{BASE64, Decoy, Mould, ScramError, Server, Stored, hmac};
 
-const SECRET: [u8; 32] = [9; 32];
+const DECOY: Decoy = Decoy {
+    secret: [9; 32],
+    rounds: 4_096,
+    salt_len: 16,
+};
 
 /// The conversation of RFC 7677, section 3; the password is "pencil".
 const FIRST: &[u8] = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
@@ -23,7 +27,7 @@ fn pencil() -> Stored {
 }
 
 fn begin(first: &[u8]) -> Result<(Server, Vec<u8>), ScramError> {
-    Server::begin(first, NONCE, &SECRET, |name| (name == "user").then(pencil))
+    Server::begin(first, NONCE, &DECOY, |name| (name == "user").then(pencil))
 }
 
 fn rfc() -> Server {
@@ -129,22 +133,52 @@ fn only_the_password_proves() {
 #[test]
 fn an_unknown_user_is_told_a_salt_that_stays_and_never_proves() {
     let first = b"n,,n=ghost,r=abc";
-    let ask = |secret: &[u8; 32]| Server::begin(first, NONCE, secret, |_| None).unwrap();
-    let ((server, challenge), (_, again), (_, elsewhere)) = (ask(&SECRET), ask(&SECRET), ask(&[8; 32]));
+    let ask = |decoy: &Decoy| Server::begin(first, NONCE, decoy, |_| None).unwrap();
+    let other = Decoy { secret: [8; 32], ..DECOY };
+    let ((server, challenge), (_, again), (_, elsewhere)) = (ask(&DECOY), ask(&DECOY), ask(&other));
     assert_eq!(challenge, again);
     assert_ne!(challenge, elsewhere);
     let last = prove("n=ghost,r=abc", &challenge, b"");
     assert_eq!(server.finish(last.as_bytes()), Err(ScramError::WrongProof));
 
     // Not even with a proof that would be right.
-    let (mut server, challenge) = Server::begin(first, NONCE, &SECRET, |_| Some(pencil())).unwrap();
+    let (mut server, challenge) = Server::begin(first, NONCE, &DECOY, |_| Some(pencil())).unwrap();
     server.is_known = false;
     let last = prove("n=ghost,r=abc", &challenge, b"pencil");
     assert_eq!(server.finish(last.as_bytes()), Err(ScramError::WrongProof));
 }
 
+/// Whoever looks from outside, also before and after a restart, sees what most entries have; and no user can make the
+/// salts of others from what he knows.
+#[test]
+fn a_decoy_is_made_of_the_first_entries() {
+    assert!(Mould::default().decoy().is_none());
+    let stored = |key: u8, rounds, salt_len: usize| Stored {
+        rounds,
+        salt: vec![key; salt_len].into(),
+        stored_key: [key; 32],
+        server_key: [key; 32],
+    };
+    let decoy = |entries: &[Stored]| {
+        let mut mould = Mould::default();
+        entries.iter().for_each(|entry| mould.add(entry));
+        mould.decoy().unwrap().stored("ghost")
+    };
+    let mut entries: Vec<_> = (0..8).map(|key| stored(key, 20_000, 16)).collect();
+    let first = decoy(&entries);
+    assert_eq!((first.rounds, first.salt.len()), (20_000, 16));
+    entries.push(stored(8, 4_096, 20));
+    assert!(first == decoy(&entries), "later entries change nothing");
+    entries[1] = stored(9, 20_000, 16);
+    assert!(first != decoy(&entries), "one key is not all of the secret");
+    entries.extend((10..20).map(|key| stored(key, 4_096, 99)));
+    let most = decoy(&entries);
+    assert_eq!((most.rounds, most.salt.len()), (4_096, 32));
+}
+
 #[test]
 fn debug_shows_no_key() {
+    assert_eq!(format!("{DECOY:?}"), "Decoy { rounds: 4096, .. }");
     assert_eq!(format!("{:?}", pencil()), "Stored { rounds: 4096, .. }");
 }
 

@@ -1,6 +1,6 @@
 //! Why the broker refuses a request: one list, mapped to each packet's reason codes here and nowhere else.
 
-use mqtt_codec::{ConnackReason, DisconnectReason, PubackReason, PubrecReason, SubackReason, UnsubackReason};
+use mqtt_codec::{ConnackReason, DisconnectReason, PubackReason, PubrecReason, SubackReason, UnsubackReason, Version};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub enum Refusal {
     TopicFilterInvalid,
     /// A bound of the broker or of a receiver is reached.
     QuotaExceeded,
+    /// The client connects too often.
+    ConnectionRateExceeded,
     /// The packet is larger than allowed.
     PacketTooLarge,
     /// The broker is stopping or has no room for another connection.
@@ -31,7 +33,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All refusals, in the order of the counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotAuthorized,
         Self::BadCredentials,
         Self::Banned,
@@ -40,6 +42,7 @@ impl Refusal {
         Self::TopicNameInvalid,
         Self::TopicFilterInvalid,
         Self::QuotaExceeded,
+        Self::ConnectionRateExceeded,
         Self::PacketTooLarge,
         Self::ServerUnavailable,
         Self::Unspecified,
@@ -56,9 +59,19 @@ impl Refusal {
             Self::ClientIdInvalid => ConnackReason::ClientIdentifierNotValid,
             Self::TopicNameInvalid | Self::TopicFilterInvalid => ConnackReason::TopicNameInvalid,
             Self::QuotaExceeded => ConnackReason::QuotaExceeded,
+            Self::ConnectionRateExceeded => ConnackReason::ConnectionRateExceeded,
             Self::PacketTooLarge => ConnackReason::PacketTooLarge,
             Self::ServerUnavailable => ConnackReason::ServerUnavailable,
             Self::Unspecified => ConnackReason::UnspecifiedError,
+        }
+    }
+
+    /// The CONNACK that says so to a client of this version: 3.x has no words for a rate, and 0x03 has it come back later.
+    #[must_use]
+    pub const fn connack_in(self, version: Version) -> ConnackReason {
+        match (self, version) {
+            (Self::ConnectionRateExceeded, Version::V31 | Version::V311) => ConnackReason::ServerUnavailable,
+            _ => self.connack(),
         }
     }
 
@@ -71,7 +84,11 @@ impl Refusal {
             }
             Self::TopicNameInvalid | Self::TopicFilterInvalid => PubackReason::TopicNameInvalid,
             Self::QuotaExceeded => PubackReason::QuotaExceeded,
-            Self::ClientIdInvalid | Self::PacketTooLarge | Self::ServerUnavailable | Self::Unspecified => {
+            Self::ClientIdInvalid
+            | Self::ConnectionRateExceeded
+            | Self::PacketTooLarge
+            | Self::ServerUnavailable
+            | Self::Unspecified => {
                 PubackReason::UnspecifiedError
             }
         }
@@ -86,7 +103,11 @@ impl Refusal {
             }
             Self::TopicNameInvalid | Self::TopicFilterInvalid => PubrecReason::TopicNameInvalid,
             Self::QuotaExceeded => PubrecReason::QuotaExceeded,
-            Self::ClientIdInvalid | Self::PacketTooLarge | Self::ServerUnavailable | Self::Unspecified => {
+            Self::ClientIdInvalid
+            | Self::ConnectionRateExceeded
+            | Self::PacketTooLarge
+            | Self::ServerUnavailable
+            | Self::Unspecified => {
                 PubrecReason::UnspecifiedError
             }
         }
@@ -101,7 +122,11 @@ impl Refusal {
             }
             Self::TopicNameInvalid | Self::TopicFilterInvalid => SubackReason::TopicFilterInvalid,
             Self::QuotaExceeded => SubackReason::QuotaExceeded,
-            Self::ClientIdInvalid | Self::PacketTooLarge | Self::ServerUnavailable | Self::Unspecified => {
+            Self::ClientIdInvalid
+            | Self::ConnectionRateExceeded
+            | Self::PacketTooLarge
+            | Self::ServerUnavailable
+            | Self::Unspecified => {
                 SubackReason::UnspecifiedError
             }
         }
@@ -117,6 +142,7 @@ impl Refusal {
             Self::TopicNameInvalid | Self::TopicFilterInvalid => UnsubackReason::TopicFilterInvalid,
             Self::ClientIdInvalid
             | Self::QuotaExceeded
+            | Self::ConnectionRateExceeded
             | Self::PacketTooLarge
             | Self::ServerUnavailable
             | Self::Unspecified => UnsubackReason::UnspecifiedError,
@@ -133,6 +159,7 @@ impl Refusal {
             Self::TopicNameInvalid => DisconnectReason::TopicNameInvalid,
             Self::TopicFilterInvalid => DisconnectReason::TopicFilterInvalid,
             Self::QuotaExceeded => DisconnectReason::QuotaExceeded,
+            Self::ConnectionRateExceeded => DisconnectReason::ConnectionRateExceeded,
             Self::PacketTooLarge => DisconnectReason::PacketTooLarge,
             Self::ServerUnavailable => DisconnectReason::ServerBusy,
             Self::ClientIdInvalid | Self::Unspecified => DisconnectReason::UnspecifiedError,

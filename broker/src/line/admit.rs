@@ -172,7 +172,7 @@ impl Line {
     fn refuse(&mut self, ended: Ended, connect: &Connect) -> Admission {
         let refusal = ended.refusal.unwrap_or(Refusal::Unspecified);
         self.turn.end(ended);
-        Admission::Refused(connack_refusal(refusal.connack(), connect.version), refusal)
+        Admission::Refused(connack_refusal(refusal.connack_in(connect.version), connect.version), refusal)
     }
 
     fn check_connect(&self, connect: &Connect, arriving: &Arriving) -> Result<(), Refusal> {

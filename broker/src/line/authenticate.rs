@@ -252,6 +252,7 @@ const fn words_of(refusal: Refusal) -> &'static str {
         | Refusal::TopicNameInvalid
         | Refusal::TopicFilterInvalid
         | Refusal::QuotaExceeded
+        | Refusal::ConnectionRateExceeded
         | Refusal::PacketTooLarge
         | Refusal::Unspecified => "it is refused",
     }

@@ -56,7 +56,7 @@ fn v5_3_2_2_7_every_refusal_is_a_connack_and_the_close() {
 fn v311_3_2_2_6_a_refusal_without_a_return_code_is_only_the_close() {
     let expected = |refusal| match refusal {
         Refusal::ClientIdInvalid => Some(ConnackReason::ClientIdentifierNotValid),
-        Refusal::ServerUnavailable => Some(ConnackReason::ServerUnavailable),
+        Refusal::ServerUnavailable | Refusal::ConnectionRateExceeded => Some(ConnackReason::ServerUnavailable),
         Refusal::BadCredentials => Some(ConnackReason::BadUserNameOrPassword),
         Refusal::NotAuthorized => Some(ConnackReason::NotAuthorized),
         Refusal::BadAuthenticationMethod
