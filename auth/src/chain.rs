@@ -71,7 +71,10 @@ impl Chain {
     /// [`Refusal::Flapping`]: there were too many of them.
     pub fn greet(&self, client_id: &str, address: Option<IpAddr>) -> Result<(), Refusal> {
         let flapping = &self.current.load().flapping;
-        flapping.allows(client_id, address).then_some(()).ok_or(Refusal::Flapping)
+        flapping
+            .allows(client_id, address)
+            .then_some(())
+            .ok_or(Refusal::Flapping)
     }
 
     /// Says who a client is, within [`Settings::timeout`].

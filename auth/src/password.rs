@@ -11,6 +11,7 @@
 //! operator can move in with the file as it is. A user with a SCRAM entry can send the password or prove it
 //! ([`crate::scram`]).
 
+mod cache;
 mod edit;
 mod entries;
 mod hash;
@@ -19,6 +20,7 @@ mod pool;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::limits::Limits;
 use crate::scram::{Decoy, Stored};
@@ -27,6 +29,7 @@ use crate::{Credentials, Identity, OpenError, Refusal, Verdict, source};
 pub use edit::{EditError, put, remove};
 pub use hash::{HashError, hash_for_file, scram_for_file};
 
+use cache::Cache;
 use entries::Entries;
 pub(crate) use pool::HashPool;
 use pool::NotHashed;
@@ -41,14 +44,20 @@ pub struct Settings {
     pub file: PathBuf,
     /// The bound of its length.
     pub bytes_max: u64,
+    /// How long a password that was right is right without being hashed again; zero: not at all.
+    pub cache_for: Duration,
+    /// How many of them are remembered.
+    pub cache_entries_max: usize,
 }
 
 impl Settings {
-    /// This file, up to 64 MiB.
+    /// This file, up to 64 MiB; 10,000 passwords are remembered for a minute.
     pub fn new(file: impl Into<PathBuf>) -> Self {
         Self {
             file: file.into(),
             bytes_max: 64 << 20,
+            cache_for: Duration::from_secs(60),
+            cache_entries_max: 10_000,
         }
     }
 }
@@ -57,13 +66,15 @@ impl Settings {
 #[derive(Debug)]
 pub(crate) struct PasswordFile {
     entries: Arc<Entries>,
+    cache: Cache,
 }
 
 impl PasswordFile {
     pub(crate) async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let text = source::text(&settings.file, settings.bytes_max).await?;
         let entries = Arc::new(Entries::parse(&settings.file, &text)?);
-        Ok(Self { entries })
+        let cache = Cache::new(settings.cache_for, settings.cache_entries_max)?;
+        Ok(Self { entries, cache })
     }
 
     /// What is kept of a user's password for SCRAM, and the user's groups.
@@ -78,6 +89,7 @@ impl PasswordFile {
     }
 
     /// Hashes for everybody who brings a name and a password, in the file or not: who measures the time learns no names.
+    /// Only who brought the same a moment ago, and was right, is known without it.
     pub(crate) async fn ask(&self, who: &Credentials, pool: &HashPool, limits: &Limits) -> Verdict {
         let Some(name) = &who.username else {
             return Verdict::NotMine;
@@ -88,6 +100,10 @@ impl PasswordFile {
                 None => Verdict::NotMine,
             };
         };
+        let key = self.cache.key(name, &password);
+        if let Some(entry) = self.entries.find(name).filter(|_| self.cache.holds(&key)) {
+            return Verdict::Known(identity(name, entry.groups.clone()));
+        }
         // Many may have failed while this one waited for its turn.
         let may = || limits.allows(who);
         let (entries, sought) = (Arc::clone(&self.entries), name.clone());
@@ -105,13 +121,20 @@ impl PasswordFile {
             }
             Ok(None) => Verdict::NotMine,
             Ok(Some(None)) => Verdict::Refused(Refusal::BadCredentials),
-            Ok(Some(Some(groups))) => Verdict::Known(Identity {
-                username: Some(name.clone()),
-                groups,
-                method: METHOD,
-                ..Identity::default()
-            }),
+            Ok(Some(Some(groups))) => {
+                self.cache.keep(key);
+                Verdict::Known(identity(name, groups))
+            }
         }
+    }
+}
+
+fn identity(name: &str, groups: Vec<String>) -> Identity {
+    Identity {
+        username: Some(name.to_owned()),
+        groups,
+        method: METHOD,
+        ..Identity::default()
     }
 }
 

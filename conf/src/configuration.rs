@@ -93,6 +93,10 @@ section! {
         anonymous: Anonymous = Anonymous::Loopback, OneOf(Anonymous::WORDS);
         /// File of user names and hashed passwords; `strowger passwd` writes it, and Mosquitto's are read. Empty: none.
         password_file: String = String::new(), Text(PATH_OR_NONE);
+        /// How long a password that was right is not hashed again; 0 hashes each time. A reload forgets all of them.
+        password_cache_secs: u64 = 60, Range(0..=86_400), "seconds";
+        /// Passwords that are remembered, as keyed hashes.
+        password_cache_max: usize = 10_000, Range(1..=10_000_000), "passwords";
         /// What of a client certificate is the user name; the listener has to ask for certificates.
         certificate_name: CertificateName = CertificateName::None, OneOf(CertificateName::WORDS);
         /// JSON Web Keys that tokens are checked with: a file, or an https address. Empty: no tokens.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use auth::{Authenticator, Hashing, Settings, anonymous, bans, certificate, flapping, http, jwt, limits, password, web};
+use auth::{
+    Authenticator, Hashing, Settings, anonymous, bans, certificate, flapping, http, jwt, limits, password, web,
+};
 
 /// After this time one failure of an address, and of a name, is forgotten.
 const FORGET_ADDRESS: Duration = Duration::from_secs(1);
@@ -97,7 +99,12 @@ fn tokens(conf: &conf::Auth) -> Option<Authenticator> {
 }
 
 fn passwords(conf: &conf::Auth) -> Option<Authenticator> {
-    given(&conf.password_file).map(|file| Authenticator::PasswordFile(password::Settings::new(file)))
+    let settings = |file| password::Settings {
+        cache_for: Duration::from_secs(conf.password_cache_secs),
+        cache_entries_max: conf.password_cache_max,
+        ..password::Settings::new(file)
+    };
+    given(&conf.password_file).map(|file| Authenticator::PasswordFile(settings(file)))
 }
 
 fn server(conf: &conf::Auth) -> Option<Authenticator> {

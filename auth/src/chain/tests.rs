@@ -339,6 +339,23 @@ async fn scram_is_limited_banned_and_bound_to_the_name_of_connect() {
 }
 
 #[tokio::test]
+async fn who_flaps_is_held_off_before_it_is_asked_and_a_reload_forgets_nothing() {
+    let (_directory, file) = place();
+    fs::write(&file, format!("clerk:{HASH}\n")).unwrap();
+    let mut settings = settings(&file);
+    settings.flapping.connects_max = 2;
+    let chain = Chain::open(&settings).await.unwrap();
+    let address = Some([192, 0, 2, 7].into());
+    let greet = |chain: &Chain| chain.greet("desk-1", address);
+    assert_eq!((greet(&chain), greet(&chain)), (Ok(()), Ok(())));
+    chain.reload().await.unwrap();
+    assert_eq!(greet(&chain), Err(Refusal::Flapping));
+    settings.flapping.connects_max = 0;
+    chain.reload_with(&settings).await.unwrap();
+    assert_eq!(greet(&chain), Ok(()));
+}
+
+#[tokio::test]
 async fn scram_proves_a_user_of_the_password_file() {
     let (_directory, file) = place();
     let entry = password::scram_for_file(b"pass word").unwrap();

@@ -31,7 +31,10 @@ async fn who_comes_too_often_is_held_off_for_its_time() {
             assert!(!allows(&flapping, "meter", HERE), "round {round}");
             advance(Duration::from_secs(1)).await;
         }
-        assert!(allows(&flapping, "meter", THERE), "another address, where somebody else may be");
+        assert!(
+            allows(&flapping, "meter", THERE),
+            "another address, where somebody else may be"
+        );
         assert!(allows(&flapping, "other", HERE));
         advance(Duration::from_secs(11)).await;
     }
@@ -63,7 +66,13 @@ async fn without_an_identifier_or_a_limit_nobody_is_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_socket_has_no_address_and_a_network_of_ipv6_has_one() {
     let flapping = three_in_ten_seconds();
-    let calls = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8:0:1::4"];
+    let calls = [
+        "2001:db8::1",
+        "2001:db8::2",
+        "2001:db8::3",
+        "2001:db8::4",
+        "2001:db8:0:1::4",
+    ];
     let allowed: Vec<bool> = calls
         .iter()
         .map(|address| flapping.allows("meter", address.parse().ok()))

@@ -1,12 +1,13 @@
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::entries::Entries;
 use super::hash::{Function, Hash};
-use super::{HashPool, PasswordFile, Settings, hash_for_file, put, remove, scram_for_file};
+use super::{Cache, HashPool, PasswordFile, Settings, hash_for_file, put, remove, scram_for_file};
 use crate::limits::{self, Limits};
 use crate::{Credentials, Hashing, OpenError, Refusal, Verdict};
 
@@ -191,6 +192,70 @@ async fn more_clients_than_may_wait_are_turned_away() {
     assert!(matches!(c, Verdict::Refused(Refusal::Unavailable)));
     // The places are free again.
     assert!(matches!(ask().await, Verdict::Known(_)));
+}
+
+/// Who is right is known without a hash, as long as the file stays and the time has not passed; nobody else is.
+#[tokio::test]
+async fn a_password_that_was_right_is_not_hashed_again() {
+    let text = format!("clerk:{PBKDF2}:office\nrobot:{PBKDF2}\n");
+    let unavailable = |verdict| matches!(verdict, Verdict::Refused(Refusal::Unavailable));
+    for (cache_secs, is_remembered) in [(60, true), (0, false)] {
+        let pool = HashPool::new(Hashing {
+            parallel_max: 1,
+            waiting_max: 0,
+        });
+        let limits = limits();
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            cache_for: Duration::from_secs(cache_secs),
+            ..Settings::new(directory.path().join("passwords"))
+        };
+        fs::write(&settings.file, &text).unwrap();
+        let file = PasswordFile::open(&settings).await.unwrap();
+        let ask =
+            async |file: &PasswordFile, name, password| file.ask(&client(name, Some(password)), &pool, &limits).await;
+        assert!(matches!(ask(&file, "clerk", "pass word").await, Verdict::Known(_)));
+        assert!(matches!(
+            ask(&file, "clerk", "wrong").await,
+            Verdict::Refused(Refusal::BadCredentials)
+        ));
+
+        // While nothing can be hashed.
+        let (tell, told) = std::sync::mpsc::channel::<()>();
+        let held = pool.run(|| true, move || told.recv());
+        let asked = async {
+            match ask(&file, "clerk", "pass word").await {
+                Verdict::Known(clerk) => assert!(is_remembered && clerk.groups == ["office"]),
+                verdict @ (Verdict::Refused(_) | Verdict::NotMine) => assert!(!is_remembered && unavailable(verdict)),
+            }
+            for (name, password) in [("clerk", "wrong"), ("robot", "pass word"), ("cler", "kpass word")] {
+                assert!(unavailable(ask(&file, name, password).await), "{name}");
+            }
+            let again = PasswordFile::open(&settings).await.unwrap();
+            assert!(unavailable(ask(&again, "clerk", "pass word").await), "a reload forgets");
+            drop(tell);
+        };
+        let (held, ()) = tokio::join!(held, asked);
+        assert!(held.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_is_forgotten_and_bounded() {
+    let cache = Cache::new(Duration::from_secs(60), 10).unwrap();
+    let key = cache.key("clerk", b"pass word");
+    assert!(!cache.holds(&key));
+    cache.keep(key);
+    tokio::time::advance(Duration::from_secs(59)).await;
+    assert!(cache.holds(&key));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(!cache.holds(&key));
+    cache.keep(key);
+    (0..10_u8).for_each(|number| cache.keep(cache.key("crowd", &[number])));
+    assert!(!cache.holds(&key), "those that were right longest ago go first");
+    let other = Cache::new(Duration::from_secs(60), 10).unwrap();
+    assert_ne!(key, other.key("clerk", b"pass word"), "each has a secret of its own");
+    assert_eq!(format!("{cache:?}"), "Cache { holds_for: 60s, .. }");
 }
 
 #[test]

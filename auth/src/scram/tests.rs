@@ -134,7 +134,10 @@ fn only_the_password_proves() {
 fn an_unknown_user_is_told_a_salt_that_stays_and_never_proves() {
     let first = b"n,,n=ghost,r=abc";
     let ask = |decoy: &Decoy| Server::begin(first, NONCE, decoy, |_| None).unwrap();
-    let other = Decoy { secret: [8; 32], ..DECOY };
+    let other = Decoy {
+        secret: [8; 32],
+        ..DECOY
+    };
     let ((server, challenge), (_, again), (_, elsewhere)) = (ask(&DECOY), ask(&DECOY), ask(&other));
     assert_eq!(challenge, again);
     assert_ne!(challenge, elsewhere);

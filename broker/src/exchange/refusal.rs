@@ -88,9 +88,7 @@ impl Refusal {
             | Self::ConnectionRateExceeded
             | Self::PacketTooLarge
             | Self::ServerUnavailable
-            | Self::Unspecified => {
-                PubackReason::UnspecifiedError
-            }
+            | Self::Unspecified => PubackReason::UnspecifiedError,
         }
     }
 
@@ -107,9 +105,7 @@ impl Refusal {
             | Self::ConnectionRateExceeded
             | Self::PacketTooLarge
             | Self::ServerUnavailable
-            | Self::Unspecified => {
-                PubrecReason::UnspecifiedError
-            }
+            | Self::Unspecified => PubrecReason::UnspecifiedError,
         }
     }
 
@@ -126,9 +122,7 @@ impl Refusal {
             | Self::ConnectionRateExceeded
             | Self::PacketTooLarge
             | Self::ServerUnavailable
-            | Self::Unspecified => {
-                SubackReason::UnspecifiedError
-            }
+            | Self::Unspecified => SubackReason::UnspecifiedError,
         }
     }
 

@@ -70,11 +70,7 @@ fn the_sending_side_of_qos_1_and_2_is_drawn_and_tested_cell_by_cell() {
 fn authentication_on_a_connection_is_drawn_and_tested_cell_by_cell() {
     // events: Begin Continue More Proven
     assert_eq!(
-        draw(
-            &AuthenticateStep::ALL,
-            &AuthenticateEvent::ALL,
-            AuthenticateStep::next
-        ),
+        draw(&AuthenticateStep::ALL, &AuthenticateEvent::ALL, AuthenticateStep::next),
         "Settled: AwaitVerdict - - -\n\
          AwaitVerdict: - - AwaitClient Settled\n\
          AwaitClient: - AwaitVerdict - -\n"

@@ -172,7 +172,10 @@ impl Line {
     fn refuse(&mut self, ended: Ended, connect: &Connect) -> Admission {
         let refusal = ended.refusal.unwrap_or(Refusal::Unspecified);
         self.turn.end(ended);
-        Admission::Refused(connack_refusal(refusal.connack_in(connect.version), connect.version), refusal)
+        Admission::Refused(
+            connack_refusal(refusal.connack_in(connect.version), connect.version),
+            refusal,
+        )
     }
 
     fn check_connect(&self, connect: &Connect, arriving: &Arriving) -> Result<(), Refusal> {
@@ -355,7 +358,11 @@ impl Line {
             pending: Vec::new(),
             held: None,
             pace: Pace::new(limits.rates.of(&identity.listener)),
-            authentication: connect.properties.authentication_method.as_deref().map(Authentication::by),
+            authentication: connect
+                .properties
+                .authentication_method
+                .as_deref()
+                .map(Authentication::by),
             paused: false,
             opened_at: self.turn.now,
             trail: Trail::default(),

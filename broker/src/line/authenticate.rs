@@ -67,7 +67,10 @@ impl Line {
     pub fn challenge(&mut self, connect: &Connect, data: Bytes) -> Result<BytesMut, Refusal> {
         let method = connect.properties.authentication_method.as_deref();
         let packet = auth(AuthReason::ContinueAuthentication, method.unwrap_or_default(), data);
-        let max = connect.properties.packet_size_max.map_or(u32::MAX, std::num::NonZeroU32::get);
+        let max = connect
+            .properties
+            .packet_size_max
+            .map_or(u32::MAX, std::num::NonZeroU32::get);
         let mut bytes = BytesMut::new();
         let is_written = packet.encode(Version::V5, &mut bytes).is_ok() && bytes.len() <= max as usize;
         self.turn.counters.packets_out += u64::from(is_written);
@@ -92,7 +95,10 @@ impl Line {
             "neither AUTH nor DISCONNECT before CONNACK (MQTT-3.1.2-30)"
         };
         self.turn.counters.violations += 1;
-        Heard::Wrong(wrong.to_owned(), connack_refusal(ConnackReason::ProtocolError, Version::V5))
+        Heard::Wrong(
+            wrong.to_owned(),
+            connack_refusal(ConnackReason::ProtocolError, Version::V5),
+        )
     }
 
     /// What such a client has sent cannot be read.
@@ -167,7 +173,9 @@ impl Line {
     }
 
     fn awaits_verdict(&mut self, connection: ConnectionKey) -> bool {
-        let link = self.connected(connection).and_then(|(session, _)| session.link.as_deref());
+        let link = self
+            .connected(connection)
+            .and_then(|(session, _)| session.link.as_deref());
         let known = link.and_then(|link| link.authentication.as_deref());
         known.is_some_and(|known| known.step == AuthenticateStep::AwaitVerdict)
     }
@@ -229,7 +237,9 @@ impl Line {
             return;
         }
         if is_paused {
-            known.due_at = turn.now.plus_secs(u64::from(turn.limits.authentication_secs_max).max(1));
+            known.due_at = turn
+                .now
+                .plus_secs(u64::from(turn.limits.authentication_secs_max).max(1));
             let timer = Timer::Authentication(connection.epoch);
             return turn.timers.set(known.due_at, session.key, timer);
         }
@@ -307,8 +317,7 @@ impl Link {
         if let Some(known) = &self.authentication
             && known.step != AuthenticateStep::Settled
         {
-            turn.timers
-                .cancel(known.due_at, key, Timer::Authentication(self.epoch));
+            turn.timers.cancel(known.due_at, key, Timer::Authentication(self.epoch));
         }
     }
 }
