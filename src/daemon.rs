@@ -11,6 +11,7 @@ use broker::router::{RetainedLimits, RouterLimits};
 use mqtt_codec::TopicFilter;
 
 use crate::failure::Failure;
+use crate::policy::Policy;
 
 mod access;
 pub(crate) mod listeners;
@@ -125,7 +126,7 @@ fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
         authentication: access::chain(&conf.auth),
         rights_file: (!conf.acl.file.is_empty()).then(|| PathBuf::from(&conf.acl.file)),
         overload: overload::settings(&conf.overload),
-        overseer: actors::open_house,
+        policy: Policy::open(&conf.rules)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         store: store(&conf.storage),
     })

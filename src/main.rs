@@ -1,13 +1,14 @@
 //! Strowger: an MQTT broker made of actors, and the commands around it.
 //!
-//! `command` has the command line, `daemon` the broker's life from start to stop, `client` what `pub` and `sub` talk
-//! MQTT with. Every way to fail is a [`failure::Failure`], which knows its message and its exit code.
+//! `command` has the command line, `daemon` the broker's life from start to stop, `policy` its rules, `client` what `pub`
+//! and `sub` talk MQTT with. Every way to fail is a [`failure::Failure`], which knows its message and its exit code.
 
 mod client;
 mod command;
 mod daemon;
 mod failure;
 mod log;
+mod policy;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use auth::Chain;
 use broker::acl::Rights;
 
 use crate::message::Entitle;
+use crate::policy::{self, Policy};
 use crate::rights::{RightsFileError, read_rights};
 use crate::session::SessionActor;
 use crate::settings::Settings;
@@ -17,6 +18,7 @@ use crate::system::StartError;
 pub(crate) struct Access {
     pub(crate) chain: Arc<Chain>,
     rights_file: Option<PathBuf>,
+    policy: Arc<dyn Policy>,
 }
 
 impl Access {
@@ -29,6 +31,7 @@ impl Access {
         let access = Self {
             chain: Arc::new(Chain::open(&settings.authentication).await?),
             rights_file: settings.rights_file.clone(),
+            policy: Arc::clone(&settings.policy),
         };
         let rights = access.rights()?;
         Ok((access, rights))
@@ -54,6 +57,7 @@ impl Access {
             }
             Err(error) => tracing::error!(%error, "rights: acl.file stays as it was"),
         }
+        policy::reload(&self.policy, lines).await;
     }
 }
 

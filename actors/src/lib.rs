@@ -19,6 +19,7 @@ mod listener;
 mod message;
 mod network;
 mod overload;
+mod policy;
 #[cfg(feature = "quic")]
 mod quic;
 #[cfg(not(feature = "quic"))]
@@ -37,10 +38,11 @@ mod transport;
 
 pub use control::{Answer, Call};
 pub use network::{Network, NotANetwork};
+pub use policy::{OpenHouse, Policy};
 pub use rights::{RightsFileError, read_rights};
 pub use settings::{
     Endpoint, ListenerLimits, ListenerSettings, OverloadSettings, PassedSocket, ProxySettings, QuicSettings, Settings,
-    SocketFile, StoreEngine, StoreSettings, TlsSettings, WebSocketSettings, open_house,
+    SocketFile, StoreEngine, StoreSettings, TlsSettings, WebSocketSettings,
 };
 pub use system::{StartError, run};
 pub use transport::tls::TlsError;

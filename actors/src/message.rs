@@ -1,5 +1,7 @@
 //! What the actors say to each other. Each message says who sends it, who answers, and what happens if the box is full.
 
+use std::sync::Arc;
+
 use actix::Message;
 use broker::acl::Rights;
 use broker::counters::Counters;
@@ -12,6 +14,7 @@ use bytes::BytesMut;
 use mqtt_codec::{TopicFilter, TopicName};
 
 use crate::listener::Permit;
+use crate::policy::Policy;
 use crate::transport::channel::Parked;
 
 /// From a line to another: everything that one turn has for it. A full box is tried again with the next turn, and the
@@ -52,6 +55,11 @@ pub(crate) struct Adopt {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Entitle(pub(crate) Rights);
+
+/// From the daemon to a line, when the operator asks for it: take your overseer from here.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Oversee(pub(crate) Arc<dyn Policy>);
 
 /// A connection that no event queue knows.
 #[derive(Debug)]

@@ -27,6 +27,7 @@ pub(crate) fn report_closed(record: &ClosingRecord) {
         | Cause::QueueFull
         | Cause::TooFast(_)
         | Cause::Refused(_)
+        | Cause::Policy(_)
         | Cause::RightLost
         | Cause::NotProven(_) => report!(warn),
         Cause::Panic => report!(error),

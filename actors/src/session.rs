@@ -15,7 +15,8 @@ use crate::exchange::ExchangeActor;
 use crate::lag::Change;
 use crate::listener::Listener;
 use crate::message::{
-    Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, PublishState, Rerouted, Restore,
+    Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, Oversee, PublishState, Rerouted,
+    Restore,
 };
 
 /// Messages of other actors that may wait here.
@@ -141,6 +142,15 @@ impl Handler<Entitle> for SessionActor {
     fn handle(&mut self, entitle: Entitle, _: &mut Self::Context) {
         let now = self.desk.clock.now();
         self.desk.with_line(|line| line.set_rights(entitle.0, now));
+    }
+}
+
+impl Handler<Oversee> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, oversee: Oversee, _: &mut Self::Context) {
+        let now = self.desk.clock.now();
+        self.desk.with_line(|line| line.set_overseer(oversee.0.overseer(), now));
     }
 }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use broker::exchange::{Open, Overseer};
 use broker::limits::Limits;
 use broker::router::{RetainedLimits, RouterLimits};
 
 use crate::network::Network;
+use crate::policy::Policy;
 
 /// Everything that a broker is started with.
 #[derive(Debug, Clone)]
@@ -40,8 +41,8 @@ pub struct Settings {
     pub rights_file: Option<PathBuf>,
     /// When the process is overloaded.
     pub overload: OverloadSettings,
-    /// Makes the policy of each line.
-    pub overseer: fn() -> Box<dyn Overseer>,
+    /// What is to happen when.
+    pub policy: Arc<dyn Policy>,
     /// What `$SYS/broker/version` says.
     pub version: String,
     /// Where promises are kept; `None`: nothing outlives the process.
@@ -265,10 +266,4 @@ impl Settings {
             inbox_bytes_max: self.inbox_bytes_max,
         }
     }
-}
-
-/// The policy of an open house.
-#[must_use]
-pub fn open_house() -> Box<dyn Overseer> {
-    Box::new(Open)
 }

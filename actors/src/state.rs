@@ -1,16 +1,19 @@
 //! The broker's reports on itself, published under `$SYS/broker/`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
 use broker::counters::Counters;
 use broker::state::{Load, Sizes, report};
+use mqtt_codec::TopicName;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
 use crate::message::{Count, PublishState};
 use crate::overload::Overload;
+use crate::policy::Policy;
 use crate::session::SessionActor;
 use crate::settings::Settings;
 use crate::tables::SharedTables;
@@ -24,6 +27,9 @@ pub(crate) struct Reporter {
     interval: Duration,
     version: String,
     load: Load,
+    policy: Arc<dyn Policy>,
+    /// What was said of it last, by topic.
+    said: BTreeMap<String, String>,
 }
 
 impl Reporter {
@@ -42,6 +48,8 @@ impl Reporter {
             interval,
             version,
             load: Load::default(),
+            policy: Arc::clone(&settings.policy),
+            said: BTreeMap::new(),
         }
     }
 
@@ -71,17 +79,34 @@ impl Reporter {
             retained,
             retained_bytes,
         };
-        let states = report(
+        let mut states = report(
             &self.version,
             self.clock.uptime_millis() / 1000,
             &counters,
             &sizes,
             &self.load,
         );
+        states.extend(self.news_of_policy());
         if let Some(line) = self.lines.first()
             && line.send(PublishState { states }).await.is_err()
         {
             tracing::debug!("a line stopped before the last report");
         }
+    }
+
+    /// What the policy says and has not said before; of what it speaks no more, nothing is left.
+    fn news_of_policy(&mut self) -> Vec<(TopicName, String)> {
+        let states: BTreeMap<String, String> = self.policy.states().into_iter().collect();
+        let gone = self.said.keys().filter(|name| !states.contains_key(*name));
+        let gone = gone.map(|name| (name, String::new()));
+        let changed = states
+            .iter()
+            .filter(|(name, value)| self.said.get(*name) != Some(value));
+        let changed = changed.map(|(name, value)| (name, value.clone()));
+        let topic = |name: &str| TopicName::new(format!("$SYS/broker/{name}")).ok();
+        let news = gone.chain(changed);
+        let news = news.filter_map(|(name, value)| Some((topic(name)?, value))).collect();
+        self.said = states;
+        news
     }
 }

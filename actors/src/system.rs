@@ -141,7 +141,7 @@ impl StopSignals {
                 _ = self.term.recv() => return "SIGTERM",
                 _ = self.int.recv() => return "SIGINT",
                 _ = self.hup.recv() => {
-                    tracing::info!("SIGHUP: reading certificates, users and rights again; other settings need a restart");
+                    tracing::info!("SIGHUP: reading certificates, users, rights and rules again; other settings need a restart");
                     doors::renew(listeners.to_vec(), Renewal::All).await;
                     access.reload(lines).await;
                 }
@@ -157,7 +157,7 @@ fn brain(index: u16, settings: &Settings, presence: Arc<Presence>, tables: Share
         lines: settings.lines,
         seed: settings.router.seed,
         limits: settings.limits.clone(),
-        overseer: (settings.overseer)(),
+        overseer: settings.policy.overseer(),
         presence,
         tables: Box::new(tables),
         serial,

@@ -79,6 +79,8 @@ pub enum Cause {
     Violation(String),
     /// The broker: a request was refused and the version has no other way to say so.
     Refused(crate::exchange::Refusal),
+    /// The broker: its overseer ended the connection.
+    Policy(crate::exchange::Refusal),
     /// The broker: the client does not take its messages fast enough and its queue is full.
     QueueFull,
     /// The broker: the client sends faster than it may.
@@ -107,6 +109,7 @@ impl Cause {
             | Self::NotProven(_) => "client",
             Self::ConnectionLost(_) => "network",
             Self::Refused(_)
+            | Self::Policy(_)
             | Self::QueueFull
             | Self::TooFast(_)
             | Self::RightLost
@@ -132,6 +135,7 @@ impl std::fmt::Display for Cause {
             Self::TakenOver => f.write_str("session taken over by another connection"),
             Self::Violation(violation) => write!(f, "protocol violation: {violation}"),
             Self::Refused(refusal) => write!(f, "request refused: {refusal:?}"),
+            Self::Policy(refusal) => write!(f, "ended by the policy: {refusal:?}"),
             Self::QueueFull => f.write_str("queue full: the client does not take its messages fast enough"),
             Self::TooFast(limit) => f.write_str(limit.says()),
             Self::RightLost => f.write_str("a change of rights took a subscription of this client"),

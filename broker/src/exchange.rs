@@ -43,7 +43,7 @@ use std::marker::PhantomData;
 
 pub use authenticate::{AuthenticateEvent, AuthenticateStep};
 pub use deliver::{DeliverEvent, DeliverStep};
-pub use overseer::{Ask, Open, Overseer, Request, Verdict};
+pub use overseer::{Ask, Changes, Open, Outgoing, Overseer, Request, Verdict};
 pub use publish::{PublishEvent, PublishStep};
 pub use refusal::Refusal;
 pub use status::{Event, Status};

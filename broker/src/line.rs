@@ -27,7 +27,7 @@ use crate::presence::Presence;
 use crate::session::{Outbox, Session, Templates};
 use crate::tables::Tables;
 use crate::timers::Timers;
-use crate::turn::Turn;
+use crate::turn::{Judged, Turn};
 use directory::Directory;
 use estate::Estate;
 use routes::TopicCache;
@@ -35,13 +35,16 @@ use share::Rotation;
 
 mod acknowledge;
 mod admit;
+mod alias;
 mod authenticate;
 mod close;
 mod directory;
 mod estate;
+mod filters;
 mod hold;
 mod kept;
 mod memory;
+mod oversee;
 mod pace;
 mod publish;
 mod receive;
@@ -161,7 +164,6 @@ impl Line {
             serial,
         } = setup;
         let hasher = foldhash::fast::FixedState::with_seed(seed);
-        let judges_deliveries = overseer.judges_deliveries();
         let lately = Lately::new(limits.access.cached_decisions_max, hasher.clone());
         Self {
             index,
@@ -181,8 +183,10 @@ impl Line {
                 counters: Counters::default(),
                 templates: Templates::default(),
                 timers: Timers::default(),
+                judged: Judged::by(overseer.as_ref()),
                 overseer,
-                judges_deliveries,
+                set_off: Vec::new(),
+                set_off_from: 0,
                 rights: Rights::open(),
                 asks_rights: false,
                 lately,
@@ -192,7 +196,7 @@ impl Line {
                 dirty: Vec::new(),
                 feeding: VecDeque::new(),
                 handed_back: Vec::new(),
-                overflowed: Vec::new(),
+                ending: Vec::new(),
                 noticed: Noticed::default(),
                 effects: Vec::new(),
                 buffers: Vec::new(),
@@ -337,14 +341,27 @@ impl Line {
         Some(session)
     }
 
-    /// Gives to others what members of groups may not have, and ends connections whose queues overflowed: the slow
-    /// client is the one who pays.
+    /// Gives to others what members of groups may not have, publishes what the overseer set off, and ends connections
+    /// whose queues overflowed, because the slow client is the one who pays, or that the overseer ends.
+    #[inline]
     fn settle(&mut self) {
-        if !self.turn.handed_back.is_empty() {
-            self.pass_on();
+        if !self.turn.is_settled() {
+            self.settle_all();
         }
-        while let Some(slot) = self.turn.overflowed.pop() {
-            self.close_slow(slot);
+    }
+
+    #[inline(never)]
+    fn settle_all(&mut self) {
+        while !self.turn.is_settled() {
+            if !self.turn.handed_back.is_empty() {
+                self.pass_on();
+            }
+            if !self.turn.set_off.is_empty() {
+                self.publish_set_off();
+            }
+            if let Some((slot, cause)) = self.turn.ending.pop() {
+                self.end_connection(slot, cause);
+            }
         }
     }
 }

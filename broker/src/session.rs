@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqtt_codec::{ClientId, PacketId, Will};
+use mqtt_codec::{ClientId, PacketId, Version, Will};
 
 pub(crate) use feed::{Feed, Feeds};
 pub(crate) use inflight::{Acknowledged, Resend};
 pub use inflight::{Delivery, Inflight};
-pub(crate) use link::{Asked, Authentication, Held, Link, Pending};
+pub(crate) use link::{Asked, Authentication, Held, Link, Pending, Said};
 pub(crate) use offer::Offered;
 pub use outbox::{Buffer, Outbox};
 pub(crate) use parcel::{Parcel, Security, Templates};
@@ -25,6 +25,7 @@ use crate::message::Millis;
 
 mod feed;
 mod inflight;
+mod judge;
 mod kept;
 mod link;
 mod offer;
@@ -48,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) identity: Arc<Identity>,
     /// Which identity of the line's that is, counted: see [`Asked`](crate::acl::Asked).
     pub(crate) bearer: u32,
+    /// What its client spoke last; `None`: it has not been there since the broker started.
+    pub(crate) version: Option<Version>,
     /// Where its client was last connected from, as long as its rights or its will may depend on it.
     pub(crate) last_address: Option<Box<IpAddr>>,
     /// Seconds that it outlives its connection; 0: it ends with it.
@@ -91,6 +94,7 @@ impl Session {
             client_id,
             identity,
             bearer: 0,
+            version: None,
             last_address: None,
             expiry_secs: 0,
             queue: Queue::default(),
@@ -108,11 +112,13 @@ impl Session {
     }
 
     /// What its client asks of the overseer.
-    pub(crate) fn request<'a>(&'a self, ask: Ask<'a>) -> Request<'a> {
+    pub(crate) fn request<'a>(&'a self, ask: Ask<'a>, now: Millis) -> Request<'a> {
         Request {
             client_id: &self.client_id,
             identity: &self.identity,
             address: self.address(),
+            version: self.version,
+            now,
             ask,
         }
     }

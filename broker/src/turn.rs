@@ -9,12 +9,12 @@ use mqtt_codec::{ClientId, QoS};
 use crate::acl::{Action, Asked, Lately, Rights};
 use crate::counters::{Counters, Drop};
 use crate::durable::Keeper;
-use crate::effect::Effect;
+use crate::effect::{Cause, Effect};
 use crate::exchange::{Ended, Exchange, Kind, Overseer, Request, Verdict, phase};
 use crate::key::SessionKey;
 use crate::limits::{Limit, LimitReached, Limits, Noticed};
 use crate::memory::Memory;
-use crate::message::Millis;
+use crate::message::{Message, Millis};
 use crate::presence::Presence;
 use crate::session::{Buffer, Delivery, Session, Templates};
 use crate::tables::Tables;
@@ -29,8 +29,12 @@ pub(crate) struct Turn {
     pub(crate) templates: Templates,
     pub(crate) timers: Timers,
     pub(crate) overseer: Box<dyn Overseer>,
-    /// Whether the overseer is asked about deliveries.
-    pub(crate) judges_deliveries: bool,
+    /// The kinds of exchanges that the overseer is asked about.
+    pub(crate) judged: Judged,
+    /// Messages that the overseer has set off, as the broker's own.
+    pub(crate) set_off: Vec<Arc<Message>>,
+    /// Those from here on belong to the last judgement.
+    pub(crate) set_off_from: usize,
     pub(crate) rights: Rights,
     /// Whether the rights are asked at all: there is a book, or somebody brought rights along.
     pub(crate) asks_rights: bool,
@@ -46,8 +50,8 @@ pub(crate) struct Turn {
     pub(crate) feeding: VecDeque<u32>,
     /// What members of shared groups may not be sent, with the member: others are asked.
     pub(crate) handed_back: Vec<(SessionKey, Delivery)>,
-    /// Slots whose queues overflowed while connected.
-    pub(crate) overflowed: Vec<u32>,
+    /// Slots whose connections end with this turn, because of what happened while others were served.
+    pub(crate) ending: Vec<(u32, Cause)>,
     /// Which limits the log was told of, and when.
     pub(crate) noticed: Noticed,
     pub(crate) effects: Vec<Effect>,
@@ -72,8 +76,43 @@ impl Turn {
         self.overseer.on_ended(&ended);
     }
 
+    /// Whether nothing is left to be done for others than those who were served.
+    #[inline]
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.handed_back.is_empty() && self.ending.is_empty() && self.set_off.is_empty()
+    }
+
+    /// Whether the overseer is to be asked about an exchange of this kind.
+    #[inline]
+    pub(crate) const fn judges(&self, kind: Kind) -> bool {
+        self.judged.0 & (1 << kind as u8) != 0
+    }
+
+    /// Asks the overseer, if it has something to say about this kind. What a PUBLISH or a will sets off is published
+    /// when the turn ends.
+    #[inline(never)]
     pub(crate) fn judge(&mut self, exchange: &Exchange<phase::Running>, request: &Request<'_>) -> Verdict {
-        self.overseer.on_running(exchange, request)
+        let kind = request.ask.kind();
+        if !self.judges(kind) {
+            return Verdict::Proceed;
+        }
+        let verdict = self.overseer.on_running(exchange, request);
+        if matches!(kind, Kind::Publish | Kind::Will) {
+            self.set_off_from = self.set_off.len();
+            self.set_off.append(&mut self.overseer.take_messages());
+        }
+        verdict
+    }
+
+    /// Forgets what the last judgement set off: what was judged was refused for another reason.
+    pub(crate) fn forget_set_off(&mut self) {
+        self.set_off.truncate(self.set_off_from);
+    }
+
+    /// Puts another overseer in the place of this one.
+    pub(crate) fn set_overseer(&mut self, overseer: Box<dyn Overseer>) {
+        self.judged = Judged::by(overseer.as_ref());
+        self.overseer = overseer;
     }
 
     /// Whether this session's client may do this on the topic.
@@ -121,6 +160,17 @@ impl Turn {
         if self.buffers.len() < Self::BUFFERS_MAX && buffer.capacity() <= Self::BUFFER_BYTES_MAX {
             self.buffers.push(buffer);
         }
+    }
+}
+
+/// One bit for each kind of exchange that an overseer judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judged(u8);
+
+impl Judged {
+    pub(crate) fn by(overseer: &dyn Overseer) -> Self {
+        let bit = |kind: &Kind| u8::from(overseer.judges(*kind)) << *kind as u8;
+        Self(Kind::ALL.iter().map(bit).fold(0, |all, bit| all | bit))
     }
 }
 

@@ -13,6 +13,7 @@ mod spec {
     mod acks;
     mod alias;
     mod authenticate;
+    mod changes;
     mod connect;
     mod disconnect;
     mod durable;

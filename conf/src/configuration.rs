@@ -235,6 +235,26 @@ choice! {
 }
 
 section! {
+    /// What is to happen when: rules in CEL over what clients ask for and are sent. docs/POLICY.md teaches them.
+    "rules" Rules {
+        /// File of rules. A file with a mistake keeps the broker from starting; SIGHUP reads it anew, and with a mistake
+        /// the rules in force stay. Empty: none.
+        file: String = String::new(), Text(PATH_OR_NONE);
+        /// Steps that one condition or one value may take.
+        steps_max: u32 = 10_000, Range(100..=10_000_000), "steps";
+        /// Length of a text that a rule puts together, and of a payload that it sets.
+        text_bytes_max: usize = 65_536, Range(KIB..=WIRE_BYTES_MAX), "bytes";
+        /// Length of a payload that a rule may read as JSON.
+        json_bytes_max: usize = 65_536, Range(KIB..=WIRE_BYTES_MAX), "bytes";
+        /// Buckets of rate() that one line remembers, at some 40 bytes each, one for each rate and client. Those that were
+        /// asked longest ago are forgotten first.
+        rate_buckets_max: usize = 65_536, Range(16..=100_000_000), "buckets";
+        /// Lines that rules may write into the log per second, on each line of the broker; the others are counted.
+        log_lines_per_sec_max: u32 = 100, Range(0..=1_000_000), "lines per second";
+    }
+}
+
+section! {
     /// Sizes that a packet and its parts may have.
     "packet" Packet {
         /// Size of one packet. A 5.0 client is told; a larger packet ends the connection (0x95).
@@ -446,6 +466,8 @@ pub struct Configuration {
     pub auth: Auth,
     /// What clients may do.
     pub acl: Acl,
+    /// What is to happen when.
+    pub rules: Rules,
     /// Sizes that a packet and its parts may have.
     pub packet: Packet,
     /// What one client's session may hold, and the windows it works with.
@@ -467,6 +489,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Overload::TABLE,
     Auth::TABLE,
     Acl::TABLE,
+    Rules::TABLE,
     Packet::TABLE,
     Session::TABLE,
     Retained::TABLE,

@@ -25,7 +25,7 @@ mod table;
 pub use configuration::{
     Acl, Anonymous, Auth, CertificateName, LostSubscriptions, SessionsOf, TokenField, WideSubscriptions,
 };
-pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Session, Storage};
+pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Rules, Session, Storage};
 pub use configuration::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
 pub use configuration::{Durability, Engine, LogFormat, Overload, Override, QueueFull, TooFast};
 pub use error::{Contradiction, Error};

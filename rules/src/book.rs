@@ -135,20 +135,15 @@ impl RuleBook {
 /// Asks one rule; true if it decided.
 fn ask<'a>(number: u16, rule: &'a Rule, scope: &'a Scope<'a>, tally: &mut Tally, outcome: &mut Outcome) -> bool {
     let result = effects(rule, scope, &mut tally.rates);
-    let Some(hits) = tally.hits.get_mut(usize::from(number)) else {
-        return false;
-    };
-    hits.asked += 1;
+    let counts = &tally.counts;
+    counts.asked(number);
     match result {
         Ok(None) => false,
-        Ok(Some(effects)) => {
-            hits.matched += 1;
-            for tag in &effects.tags {
-                if let Some(count) = tally.tags.get_mut(usize::from(*tag)) {
-                    *count += 1;
-                }
-            }
+        Ok(Some(mut effects)) => {
+            counts.matched(number);
+            effects.tags.iter().for_each(|tag| counts.tagged(*tag));
             outcome.is_used = true;
+            effects.lines.iter_mut().for_each(|line| line.rule = number);
             outcome.effects.absorb(effects);
             if let Some(verdict) = rule.verdict {
                 outcome.decide(number, verdict);
@@ -156,7 +151,7 @@ fn ask<'a>(number: u16, rule: &'a Rule, scope: &'a Scope<'a>, tally: &mut Tally,
             rule.verdict.is_some()
         }
         Err(failure) => {
-            hits.failed += 1;
+            counts.failed(number);
             outcome.is_used = true;
             outcome.failure = Some((number, failure));
             if rule.on_error == OnError::Deny {

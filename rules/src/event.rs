@@ -12,7 +12,7 @@ pub struct Event<'a> {
     pub kind: Kind,
     /// The client on the conversation's other end.
     pub client_id: &'a str,
-    /// The protocol level of its CONNECT: 3 (3.1), 4 (3.1.1) or 5.
+    /// The protocol level of its CONNECT: 3 (3.1), 4 (3.1.1) or 5; 0 if that is not known any more.
     pub version: u8,
     /// Who it is; empty for one without a name.
     pub user: &'a str,

@@ -36,7 +36,7 @@ pub use expression::Failure;
 pub use limits::Limits;
 pub use outcome::{Level, Line, Outcome, Republish, Verdict};
 pub use reason::{reason_named, word_of};
-pub use tally::{Hits, Tally};
+pub use tally::{Counts, Hits, Tally};
 
 mod book;
 mod cases;

@@ -56,6 +56,8 @@ impl Level {
 /// A line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// The rule that wants it written.
+    pub rule: u16,
     /// How much it matters.
     pub level: Level,
     /// Without line breaks.

@@ -1,5 +1,9 @@
 //! What one line remembers of the rules: counters and rates.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use crate::RuleBook;
 use crate::rates::Rates;
 
@@ -14,11 +18,66 @@ pub struct Hits {
     pub failed: u64,
 }
 
+/// The counters of one line: it alone writes them, and any thread may read them.
+#[derive(Debug)]
+pub struct Counts {
+    rules: Box<[HitCounts]>,
+    tags: Box<[AtomicU64]>,
+}
+
+#[derive(Debug, Default)]
+struct HitCounts {
+    asked: AtomicU64,
+    matched: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Counts {
+    /// The counters of each rule, in the order of [`RuleBook::names`].
+    #[must_use]
+    pub fn hits(&self) -> Vec<Hits> {
+        let read = |counts: &HitCounts| Hits {
+            asked: counts.asked.load(Relaxed),
+            matched: counts.matched.load(Relaxed),
+            failed: counts.failed.load(Relaxed),
+        };
+        self.rules.iter().map(read).collect()
+    }
+
+    /// How often each tag was given, in the order of [`RuleBook::tags`].
+    #[must_use]
+    pub fn tags(&self) -> Vec<u64> {
+        self.tags.iter().map(|count| count.load(Relaxed)).collect()
+    }
+
+    pub(crate) fn asked(&self, rule: u16) {
+        add_one(self.rules.get(usize::from(rule)).map(|counts| &counts.asked));
+    }
+
+    pub(crate) fn matched(&self, rule: u16) {
+        add_one(self.rules.get(usize::from(rule)).map(|counts| &counts.matched));
+    }
+
+    pub(crate) fn failed(&self, rule: u16) {
+        add_one(self.rules.get(usize::from(rule)).map(|counts| &counts.failed));
+    }
+
+    pub(crate) fn tagged(&self, tag: u16) {
+        add_one(self.tags.get(usize::from(tag)));
+    }
+}
+
+/// One thread writes, so that nothing is lost between reading and writing, and no bus is locked.
+fn add_one(count: Option<&AtomicU64>) {
+    if let Some(count) = count {
+        count.store(count.load(Relaxed) + 1, Relaxed);
+    }
+}
+
 /// What one line remembers of one book. A book that is loaded anew comes with a new tally.
 #[derive(Debug)]
 pub struct Tally {
-    pub(crate) hits: Vec<Hits>,
-    pub(crate) tags: Vec<u64>,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) rates: Rates,
 }
 
@@ -26,22 +85,19 @@ impl Tally {
     /// An empty one.
     #[must_use]
     pub fn of(book: &RuleBook) -> Self {
+        let counts = Counts {
+            rules: book.names().iter().map(|_| HitCounts::default()).collect(),
+            tags: book.tags().iter().map(|_| AtomicU64::new(0)).collect(),
+        };
         Self {
-            hits: vec![Hits::default(); book.names().len()],
-            tags: vec![0; book.tags().len()],
+            counts: Arc::new(counts),
             rates: book.rates(),
         }
     }
 
-    /// The counters of each rule, in the order of [`RuleBook::names`].
+    /// Its counters, to be read elsewhere.
     #[must_use]
-    pub fn hits(&self) -> &[Hits] {
-        &self.hits
-    }
-
-    /// How often each tag was given, in the order of [`RuleBook::tags`].
-    #[must_use]
-    pub fn tags(&self) -> &[u64] {
-        &self.tags
+    pub const fn counts(&self) -> &Arc<Counts> {
+        &self.counts
     }
 }

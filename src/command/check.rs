@@ -1,16 +1,18 @@
 //! `strowger check`: reads a configuration as `serve` would, and says whether it is good.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::command::print;
 use crate::daemon::listeners::can_speak;
 use crate::failure::Failure;
+use crate::policy::Policy;
 
 /// Check a configuration file without serving.
 ///
-/// Reads the file and the STROWGER_SECTION__KEY variables as `strowger serve` would, and names the first mistake.
+/// Reads the file and the STROWGER_SECTION__KEY variables as `strowger serve` would, with the files of rights and rules
+/// that they name, and says what the first mistake is.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The file; without one, only the variables are checked
@@ -22,8 +24,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if let Some(file) = &options.file {
         layers = layers.file(file);
     }
-    let loaded = layers.load()?;
-    loaded.configuration.listeners.iter().try_for_each(can_speak)?;
+    let configuration = layers.load()?.configuration;
+    configuration.listeners.iter().try_for_each(can_speak)?;
+    if !configuration.acl.file.is_empty() {
+        let read = actors::read_rights(Path::new(&configuration.acl.file));
+        read.map_err(|error| Failure::Policy(error.to_string()))?;
+    }
+    Policy::open(&configuration.rules)?;
     let what = options
         .file
         .as_ref()

@@ -1,4 +1,4 @@
-//! `strowger explain`: which line of the rights decides, without a broker.
+//! `strowger explain`: which line of the rights and which rule decides, without a broker.
 
 use std::fs;
 use std::net::IpAddr;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use actors::read_rights;
 use broker::acl::{Action, Decision, Ground, Rights, Subject};
+use broker::exchange::Kind;
 use broker::identity::Identity;
 use clap::{Args, Subcommand};
 use mqtt_codec::{QoS, TopicFilter, TopicName};
@@ -15,13 +16,16 @@ use mqtt_codec::{QoS, TopicFilter, TopicName};
 use crate::command::print;
 use crate::failure::Failure;
 
+mod policy;
+
 /// Not allowed, for scripts.
 const DENIED: u8 = 1;
 
-/// Say what a client may do, and which line decides.
+/// Say what a client may do, and which line of the rights and which rule decides.
 ///
-/// Reads the settings and the file of acl.file as `strowger serve` would, and sends nothing. The exit code is 0 where it
-/// is allowed and 1 where it is denied. docs/ACCESS.md teaches the file.
+/// Reads the settings, the file of acl.file and that of rules.file as `strowger serve` would, and sends nothing. Rates are
+/// full. The exit code is 0 where it is allowed and 1 where it is denied. docs/ACCESS.md and docs/POLICY.md teach the
+/// files.
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = false)]
 pub(crate) struct Options {
@@ -31,6 +35,8 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// May it connect?
+    Connect(OfClient),
     /// May it publish to a topic?
     Publish(OfMessage),
     /// May it leave a will for a topic?
@@ -42,9 +48,18 @@ enum Verb {
 }
 
 #[derive(Debug, Args)]
+struct OfClient {
+    #[command(flatten)]
+    who: Who,
+}
+
+#[derive(Debug, Args)]
 struct OfMessage {
     /// The topic
     topic: String,
+    /// What the message says, for rules that read it
+    #[arg(short = 'm', long, value_name = "TEXT", default_value = "")]
+    payload: String,
     /// The message is to be retained
     #[arg(short, long)]
     retain: bool,
@@ -87,47 +102,46 @@ struct Who {
     /// The file of rights, in place of acl.file
     #[arg(long, value_name = "FILE")]
     acl: Option<PathBuf>,
+    /// The file of rules, in place of rules.file
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// What the client speaks: 3 for 3.1, 4 for 3.1.1, or 5
+    #[arg(long, value_name = "LEVEL", default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..=5))]
+    protocol: u8,
 }
 
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (who, asked) = match &options.verb {
-        Verb::Publish(of) => (&of.who, Asked::message(Action::Publish, "publish to", of)?),
-        Verb::Will(of) => (&of.who, Asked::message(Action::Will, "leave a will for", of)?),
-        Verb::Receive(of) => (&of.who, Asked::message(Action::Receive, "be sent messages of", of)?),
+        Verb::Connect(of) => (&of.who, Asked::connect()),
+        Verb::Publish(of) => (
+            &of.who,
+            Asked::message((Action::Publish, Kind::Publish), "publish to", of)?,
+        ),
+        Verb::Will(of) => (
+            &of.who,
+            Asked::message((Action::Will, Kind::Will), "leave a will for", of)?,
+        ),
+        Verb::Receive(of) => (
+            &of.who,
+            Asked::message((Action::Receive, Kind::Deliver), "be sent messages of", of)?,
+        ),
         Verb::Subscribe(of) => (&of.who, Asked::filter(of)?),
     };
     let settings = who.settings()?;
-    let file = who
-        .acl
-        .clone()
-        .or_else(|| (!settings.file.is_empty()).then(|| PathBuf::from(&settings.file)));
-    let rights = match &file {
-        Some(file) => read_rights(file).map_err(|error| Failure::Policy(error.to_string()))?,
-        None => Rights::open(),
-    };
-    let decision = rights.decide(
-        &Subject {
-            identity: &who.identity(),
-            client_id: &who.client_id,
-            address: who.address,
-        },
-        asked.action,
-        &asked.topics,
-        who.qos(),
-        asked.retain,
-    );
-    let is_granted_in_part = decision.is_wide && settings.wide_subscriptions == conf::WideSubscriptions::Grant;
-    let allowed = decision.allowed || is_granted_in_part;
-    let text = format!(
-        "{who} {} {} {} at QoS {}{}\n  {}\n",
-        if allowed { "may" } else { "may not" },
-        asked.words,
-        asked.topics,
-        who.qos,
-        if asked.retain { ", retained" } else { "" },
-        reason(&decision, file.as_deref()),
-    );
-    print(text.as_bytes())?;
+    let rights = Book::open(who, &settings.acl)?;
+    let (mut allowed, mut reasons) = rights.judge(who, &asked, &asked.topics);
+    if allowed {
+        let said = policy::judge(who, &asked, &settings.rules)?;
+        allowed = said.allowed;
+        reasons.push_str(&said.words);
+        if let Some(topic) = said.topic.filter(|_| allowed) {
+            let (allowed_there, reasons_there) = rights.judge(who, &asked, &topic);
+            allowed = allowed_there;
+            reasons.push_str(&reasons_there);
+        }
+    }
+    let verdict = if allowed { "may" } else { "may not" };
+    print(format!("{who} {verdict} {asked}\n{reasons}").as_bytes())?;
     Ok(if allowed {
         ExitCode::SUCCESS
     } else {
@@ -135,24 +149,82 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
     })
 }
 
-/// What is asked of the rights.
+/// The rights, and where they come from.
+struct Book {
+    rights: Rights,
+    file: Option<PathBuf>,
+    is_wide_granted: bool,
+}
+
+impl Book {
+    fn open(who: &Who, settings: &conf::Acl) -> Result<Self, Failure> {
+        let of_settings = || (!settings.file.is_empty()).then(|| PathBuf::from(&settings.file));
+        let file = who.acl.clone().or_else(of_settings);
+        Ok(Self {
+            rights: match &file {
+                Some(file) => read_rights(file).map_err(|error| Failure::Policy(error.to_string()))?,
+                None => Rights::open(),
+            },
+            file,
+            is_wide_granted: settings.wide_subscriptions == conf::WideSubscriptions::Grant,
+        })
+    }
+
+    /// Whether the rights allow it, and why, in a line; they say nothing about who may connect.
+    fn judge(&self, who: &Who, asked: &Asked, topics: &str) -> (bool, String) {
+        let Some(action) = asked.action else {
+            return (true, String::new());
+        };
+        let identity = who.identity();
+        let subject = Subject {
+            identity: &identity,
+            client_id: &who.client_id,
+            address: who.address,
+        };
+        let decision = self.rights.decide(&subject, action, topics, asked.qos, asked.retain);
+        let is_granted_in_part = decision.is_wide && self.is_wide_granted;
+        let reason = reason(&decision, self.file.as_deref());
+        (decision.allowed || is_granted_in_part, format!("  {reason}\n"))
+    }
+}
+
+/// What is asked.
 struct Asked {
-    action: Action,
+    /// What the rights call it; they know no CONNECT.
+    action: Option<Action>,
+    kind: Kind,
     words: &'static str,
     /// A topic, or a filter without its share name.
     topics: String,
+    qos: QoS,
     retain: bool,
+    payload: Vec<u8>,
 }
 
 impl Asked {
-    fn message(action: Action, words: &'static str, of: &OfMessage) -> Result<Self, Failure> {
+    fn connect() -> Self {
+        Self {
+            action: None,
+            kind: Kind::Connect,
+            words: "connect",
+            topics: String::new(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            payload: Vec::new(),
+        }
+    }
+
+    fn message((action, kind): (Action, Kind), words: &'static str, of: &OfMessage) -> Result<Self, Failure> {
         let topic = TopicName::new(of.topic.clone())
             .map_err(|_| Failure::Usage(format!("`{}` is no topic: it has + or #, or is empty", of.topic)))?;
         Ok(Self {
-            action,
+            action: Some(action),
+            kind,
             words,
             topics: topic.to_string(),
+            qos: of.who.qos(),
             retain: of.retain,
+            payload: of.payload.clone().into_bytes(),
         })
     }
 
@@ -160,22 +232,35 @@ impl Asked {
         let filter = TopicFilter::new(of.filter.clone())
             .map_err(|_| Failure::Usage(format!("`{}` is no topic filter", of.filter)))?;
         Ok(Self {
-            action: Action::Subscribe,
+            action: Some(Action::Subscribe),
+            kind: Kind::Subscribe,
             words: "subscribe with",
             topics: filter.inner().to_owned(),
+            qos: of.who.qos(),
             retain: false,
+            payload: Vec::new(),
         })
+    }
+}
+
+impl std::fmt::Display for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.words)?;
+        if self.action.is_some() {
+            write!(f, " {} at QoS {}", self.topics, u8::from(self.qos))?;
+        }
+        f.write_str(if self.retain { ", retained" } else { "" })
     }
 }
 
 impl Who {
     /// The settings, as `strowger serve` would read them.
-    fn settings(&self) -> Result<conf::Acl, Failure> {
+    fn settings(&self) -> Result<conf::Configuration, Failure> {
         let mut layers = conf::Layers::default().environment(std::env::vars_os());
         if let Some(file) = &self.conf {
             layers = layers.file(file);
         }
-        Ok(layers.load()?.configuration.acl)
+        Ok(layers.load()?.configuration)
     }
 
     fn identity(&self) -> Identity {

@@ -1,19 +1,16 @@
 //! `strowger rules`: tries policy rules before a broker has them.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use rules::{Cases, Checked, Limits, RuleBook};
+use rules::{Cases, Checked, Limits};
 
 use crate::command::print;
 use crate::failure::Failure;
+use crate::policy::{read_book, text_of};
 
-/// Bytes of a file that are read; what is longer is refused by its reader.
-const FILE_BYTES_MAX: u64 = (4 << 20) + 1;
 /// A case of `rules test` was not met.
 const UNMET: u8 = 1;
 
@@ -70,7 +67,7 @@ pub(crate) fn run(options: &Options) -> (&'static str, Result<ExitCode, Failure>
 }
 
 fn check(options: &Check) -> Result<ExitCode, Failure> {
-    let book = book(&options.file)?;
+    let book = read_book(&options.file, Limits::default())?;
     let count = book.names().len();
     let noun = if count == 1 { "rule" } else { "rules" };
     print(format!("{}: OK, {count} {noun}\n", options.file.display()).as_bytes())?;
@@ -78,8 +75,8 @@ fn check(options: &Check) -> Result<ExitCode, Failure> {
 }
 
 fn test(options: &Test) -> Result<ExitCode, Failure> {
-    let book = book(&options.rules)?;
-    let cases = Cases::parse(&options.cases.display().to_string(), &text(&options.cases)?)?;
+    let book = read_book(&options.rules, Limits::default())?;
+    let cases = Cases::parse(&options.cases.display().to_string(), &text_of(&options.cases)?)?;
     let checked = cases.run(&book);
     print(table(&checked).as_bytes())?;
     let is_met = checked.iter().all(|case| case.differences.is_empty());
@@ -88,22 +85,6 @@ fn test(options: &Test) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::from(UNMET)
     })
-}
-
-fn book(file: &Path) -> Result<RuleBook, Failure> {
-    let name = file.display().to_string();
-    Ok(RuleBook::parse(&name, &text(file)?, Limits::default())?)
-}
-
-fn text(file: &Path) -> Result<String, Failure> {
-    let doing = format!("read {}", file.display());
-    let mut text = String::new();
-    let opened = File::open(file).map_err(Failure::io(doing.clone()))?;
-    opened
-        .take(FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(Failure::io(doing))?;
-    Ok(text)
 }
 
 /// A line for each case, its differences under it, and the counts.

@@ -140,10 +140,12 @@ impl Line {
             client_id: &connect.client_id,
             identity: &arriving.identity,
             address: arriving.peer.address(),
+            version: Some(connect.version),
+            now: self.turn.now,
             ask: Ask::Connect(&connect),
         };
         match self.turn.judge(&exchange, &request) {
-            Verdict::Proceed => {
+            Verdict::Proceed | Verdict::Change(_) => {
                 let key = self.accept(&connect, assigned, arriving);
                 self.turn.end(exchange.finish());
                 self.settle();
@@ -161,7 +163,10 @@ impl Line {
                     millis,
                 )
             }
-            Verdict::Stop(refusal) => self.refuse(exchange.stop(refusal).into(), &connect),
+            // A client that is not connected yet is told by its CONNACK, and then the connection ends.
+            Verdict::Stop(refusal) | Verdict::Disconnect(refusal) => {
+                self.refuse(exchange.stop(refusal).into(), &connect)
+            }
             Verdict::Cancel => {
                 self.turn.end(exchange.cancel());
                 Admission::Refused(BytesMut::new(), Refusal::Unspecified)
@@ -279,6 +284,7 @@ impl Line {
         session.forget_timers(turn);
         session.identity = identity;
         session.bearer = key.epoch;
+        session.version = Some(connect.version);
         session.last_address = None;
         session.expiry_secs = granted_expiry(connect, turn.limits.expiry_secs_max);
         if resumed.is_none() && session.expiry_secs > 0 && turn.keeper.sessions() != Durability::Memory {

@@ -63,7 +63,7 @@ impl Line {
             Cause::TooFast(_) => DisconnectReason::MessageRateTooHigh,
             Cause::ServerStopping => DisconnectReason::ServerShuttingDown,
             Cause::ClientDisconnected => DisconnectReason::NormalDisconnection,
-            Cause::Refused(refusal) => refusal.disconnect(),
+            Cause::Refused(refusal) | Cause::Policy(refusal) => refusal.disconnect(),
             Cause::RightLost | Cause::IdentityExpired | Cause::NotProven(_) => DisconnectReason::NotAuthorized,
             Cause::ConnectionLost(_) | Cause::Violation(_) | Cause::Panic => DisconnectReason::UnspecifiedError,
         };
@@ -75,10 +75,10 @@ impl Line {
         self.close_as(connection, cause, reason, true);
     }
 
-    /// Ends a client whose queue overflowed while it was connected.
-    pub(super) fn close_slow(&mut self, slot: u32) {
+    /// Ends the connection that the session in a slot has.
+    pub(super) fn end_connection(&mut self, slot: u32, cause: Cause) {
         if let Some(connection) = self.session_at(slot).and_then(|session| session.connection()) {
-            self.close(connection, Cause::QueueFull);
+            self.close(connection, cause);
         }
     }
 
@@ -293,6 +293,7 @@ fn words_of(cause: &Cause) -> &str {
         Cause::QueueFull => "the client does not take its messages fast enough and its queue is full",
         Cause::Refused(Refusal::QuotaExceeded) => "a receiver's queue is full",
         Cause::TooFast(_) => "the client sends faster than it may",
+        Cause::Policy(_) => "the broker's policy ends this connection",
         Cause::RightLost => "a subscription is not allowed any more",
         Cause::NotProven(why) => why,
         Cause::IdentityExpired => "the credentials have expired: authenticate again",

@@ -4,7 +4,7 @@ use mqtt_codec::Packet;
 
 use super::{ConnectionKey, Flow, Line};
 use crate::exchange::{Exchange, phase};
-use crate::session::{Held, Session};
+use crate::session::{Held, Said, Session};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
@@ -17,12 +17,12 @@ impl Line {
         let Some(held) = session.link.as_mut().and_then(|link| link.held.take()) else {
             return;
         };
-        let Held { exchange, packet } = *held;
+        let Held { exchange, packet, said } = *held;
         let exchange = exchange.resume();
         let flow = match packet {
             Packet::Publish(publish) => self.judge_publish(connection, exchange, publish),
-            Packet::Subscribe(packet) => self.judge_subscribe(connection, exchange, packet),
-            Packet::Unsubscribe(packet) => self.judge_unsubscribe(connection, exchange, packet),
+            Packet::Subscribe(packet) => self.judge_subscribe(connection, exchange, packet, said),
+            Packet::Unsubscribe(packet) => self.judge_unsubscribe(connection, exchange, packet, said),
             Packet::Connect(_)
             | Packet::Connack(_)
             | Packet::Puback(_)
@@ -53,13 +53,14 @@ pub(super) fn hold(
     session: &mut Session,
     turn: &mut Turn,
     connection: ConnectionKey,
-    (exchange, packet): (Exchange<phase::Running>, Packet),
+    (exchange, packet, said): (Exchange<phase::Running>, Packet, Vec<Said>),
     millis: u64,
 ) -> Flow {
     if let Some(link) = &mut session.link {
         link.held = Some(Box::new(Held {
             exchange: exchange.block(),
             packet,
+            said,
         }));
         link.paused = true;
     }

@@ -8,14 +8,13 @@ use mqtt_codec::{
     TopicName, Version,
 };
 
-use super::hold::hold;
 use super::routes::Routes;
 use super::{ConnectionKey, Flow, Line};
 use crate::acl::Action;
 use crate::counters::Drop;
 use crate::durable::{Addressee, Change, Durability, Health, Place, Transfer};
 use crate::effect::Forward;
-use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
+use crate::exchange::{Exchange, Kind, Refusal, phase};
 use crate::key::SessionKey;
 use crate::limits::{Limit, QueueFull};
 use crate::memory::Memory;
@@ -63,28 +62,25 @@ impl Line {
             self.turn.end(exchange.cancel());
             return Flow::Closed;
         };
-        let key = session.key;
+        let (key, owed) = (session.key, Owed::to(&publish));
         if !turn.permits(session, Action::Publish, &publish.topic, publish.qos, publish.retain) {
-            return self.refuse_publish(connection, exchange, &publish, Refusal::NotAuthorized);
+            return self.refuse_publish(connection, exchange, owed, Refusal::NotAuthorized);
         }
-        let request = session.request(Ask::Publish(&publish));
-        match turn.judge(&exchange, &request) {
-            Verdict::Proceed => self.proceed(connection, key, exchange, &publish),
-            Verdict::Block(millis) => hold(session, turn, connection, (exchange, Packet::Publish(publish)), millis),
-            Verdict::Stop(refusal) => self.refuse_publish(connection, exchange, &publish, refusal),
-            Verdict::Cancel => {
-                self.turn.end(exchange.cancel());
-                Flow::Continue
-            }
+        if turn.judges(Kind::Publish) {
+            return self.oversee_publish(connection, exchange, publish);
         }
+        self.proceed(connection, key, exchange, &publish, owed)
     }
 
-    fn proceed(
+    // In line, because all that a line does without an overseer goes this way.
+    #[inline(always)]
+    pub(super) fn proceed(
         &mut self,
         connection: ConnectionKey,
         key: SessionKey,
         exchange: Exchange<phase::Running>,
         publish: &Publish,
+        owed: Owed,
     ) -> Flow {
         let mut parcel = Parcel {
             topic: &publish.topic,
@@ -108,13 +104,20 @@ impl Line {
         self.turn.keeper.begin();
         let matched = match self.route(&mut parcel, Caution::MayRefuse) {
             Ok(matched) => matched,
-            Err(refusal) => return self.refuse_publish(connection, exchange, publish, refusal),
+            Err(refusal) => {
+                // The publisher tries again, and then it is set off.
+                self.turn.forget_set_off();
+                return self.refuse_publish(connection, exchange, owed, refusal);
+            }
         };
-        let Some(id) = publish.packet_id else {
+        if !self.turn.set_off.is_empty() {
+            self.publish_set_off();
+        }
+        let Some(id) = owed.packet_id else {
             self.turn.end(exchange.finish());
             return Flow::Continue;
         };
-        match publish.qos {
+        match owed.qos {
             QoS::AtMostOnce => Flow::Continue,
             QoS::AtLeastOnce => {
                 self.promise(connection);
@@ -350,15 +353,15 @@ impl Line {
         debug_assert!(routed.is_ok(), "what may not be refused is not refused");
     }
 
-    fn refuse_publish(
+    pub(super) fn refuse_publish(
         &mut self,
         connection: ConnectionKey,
         exchange: Exchange<phase::Running>,
-        publish: &Publish,
+        owed: Owed,
         refusal: Refusal,
     ) -> Flow {
         self.turn.end(exchange.stop(refusal));
-        let Some(id) = publish.packet_id else {
+        let Some(id) = owed.packet_id else {
             // QoS 0 has no answer to give; the refusal is counted.
             return Flow::Continue;
         };
@@ -370,7 +373,7 @@ impl Line {
             // acknowledgement would be a promise that is not kept.
             return self.refuse_by_closing(connection, refusal);
         }
-        match publish.qos {
+        match owed.qos {
             QoS::ExactlyOnce => self.answer_pubrec(connection, id, refusal.pubrec()),
             QoS::AtMostOnce | QoS::AtLeastOnce => self.answer_puback(connection, id, refusal.puback()),
         }
@@ -416,38 +419,6 @@ impl Line {
         Flow::Continue
     }
 
-    /// Puts the topic that the alias stands for into the packet, or learns it: [MQTT-3.3.2-9], [MQTT-3.3.2-12] in 5.0.
-    fn resolve_alias(&mut self, connection: ConnectionKey, publish: &mut Publish, alias: u16) -> Result<(), Flow> {
-        if alias > self.turn.limits.alias_max {
-            let what = "topic alias above Topic Alias Maximum (MQTT-3.3.2-9)";
-            return Err(self.violation(connection, DisconnectReason::TopicAliasInvalid, what));
-        }
-        let Some((session, _)) = self.connected(connection) else {
-            return Err(Flow::Closed);
-        };
-        let Some(link) = &mut session.link else {
-            return Err(Flow::Closed);
-        };
-        let place = usize::from(alias) - 1;
-        let known = &mut link.aliases.get_or_insert_default().inward;
-        if known.len() <= place {
-            known.resize(place + 1, None);
-        }
-        match known.get_mut(place) {
-            Some(known) if !publish.topic.is_empty() => {
-                *known = Some(publish.topic.detach());
-                Ok(())
-            }
-            Some(Some(known)) => {
-                publish.topic = known.clone();
-                Ok(())
-            }
-            Some(None) | None => {
-                Err(self.protocol_error(connection, "topic alias that no topic was given to (section 3.3.2.3.4)"))
-            }
-        }
-    }
-
     fn expect_pubrel(&mut self, connection: ConnectionKey, id: PacketId) -> Replay {
         let Some((session, turn)) = self.connected(connection) else {
             return Replay::TooMany;
@@ -479,6 +450,22 @@ impl Line {
                 session.unreleased.insert(place, open);
             }
             None => self.turn.end(exchange.cancel()),
+        }
+    }
+}
+
+/// The answer that a publisher is owed, whatever becomes of its message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owed {
+    qos: QoS,
+    packet_id: Option<PacketId>,
+}
+
+impl Owed {
+    pub(super) const fn to(publish: &Publish) -> Self {
+        Self {
+            qos: publish.qos,
+            packet_id: publish.packet_id,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::durable::Change;
 use crate::effect::{Cause, Effect};
 use crate::exchange::Refusal;
 use crate::identity::Arriving;
-use crate::message::Millis;
+use crate::message::{Message, Millis};
 use crate::router::SubscriptionOptions;
 use crate::routing::{RouteChange, RouteRequest};
 use crate::session::{Delivery, Session};
@@ -79,7 +79,7 @@ impl Line {
         }
     }
 
-    pub(super) fn permits_will(&self, will: &Will, of: &Subject<'_>) -> bool {
+    pub(super) fn permits_will(&self, will: &Message, of: &Subject<'_>) -> bool {
         let turn = &self.turn;
         !turn.asks_rights
             || turn

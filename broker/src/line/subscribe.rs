@@ -5,130 +5,120 @@ use mqtt_codec::{
     TopicFilter, Unsuback, UnsubackReason, Unsubscribe,
 };
 
+use super::filters::{Judged, Sum, sum_up};
 use super::hold::hold;
 use super::{ConnectionKey, Flow, Line};
 use crate::effect::{Cause, Effect};
-use crate::exchange::{Ask, Exchange, Kind, Refusal, Verdict, phase};
+use crate::exchange::{Exchange, Kind, Refusal, phase};
 use crate::limits::Limit;
 use crate::message::Millis;
 use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
 use crate::routing::{RouteChange, RouteOutcomes, RouteReply, RouteRequest, Ticket};
-use crate::session::{Asked, Feed, Link, Pending, Session};
+use crate::session::{Asked, Feed, Link, Pending, Said, Session};
 use crate::turn::Turn;
 
 impl Line {
     pub(super) fn subscribe(&mut self, connection: ConnectionKey, packet: Subscribe) -> Flow {
         let exchange = self.turn.start(Kind::Subscribe);
-        self.judge_subscribe(connection, exchange, packet)
+        self.judge_subscribe(connection, exchange, packet, Vec::new())
     }
 
-    /// Asks the overseer, then the router. Also where a held SUBSCRIBE goes on.
+    /// Asks the rights and the overseer about each filter, then the router. Also where a held SUBSCRIBE goes on, with
+    /// what was `said` of its first filters.
     pub(super) fn judge_subscribe(
         &mut self,
         connection: ConnectionKey,
         exchange: Exchange<phase::Running>,
-        packet: Subscribe,
+        mut packet: Subscribe,
+        mut said: Vec<Said>,
     ) -> Flow {
         let Some((session, turn)) = self.connected(connection) else {
             self.turn.end(exchange.cancel());
             return Flow::Closed;
         };
-        let request = session.request(Ask::Subscribe(&packet));
-        match turn.judge(&exchange, &request) {
-            Verdict::Proceed => {}
-            Verdict::Block(millis) => {
-                return hold(session, turn, connection, (exchange, Packet::Subscribe(packet)), millis);
+        match session.judge_filters(&exchange, &packet.filters, &mut said, turn) {
+            Judged::Proceed => {}
+            Judged::Wait(millis) => {
+                let held = (exchange, Packet::Subscribe(packet), said);
+                return hold(session, turn, connection, held, millis);
             }
-            Verdict::Stop(refusal) => {
-                turn.end(exchange.stop(refusal));
-                let reasons = packet.filters.iter().map(|_| refusal.suback()).collect();
+            Judged::Disconnect(refusal) => return self.disconnect_for(connection, exchange, refusal),
+        }
+        let refused = match sum_up(&said, packet.filters.len()) {
+            Sum::Some(refused) => refused,
+            Sum::Refused(refusals) => {
+                turn.end(exchange.stop(refusals.first().copied().unwrap_or(Refusal::Unspecified)));
+                let reasons = refusals.into_iter().map(Refusal::suback).collect();
                 write_suback(session, connection, packet.packet_id, reasons, turn);
                 return Flow::Continue;
             }
-            Verdict::Cancel => {
+            Sum::Canceled => {
                 turn.end(exchange.cancel());
                 return Flow::Continue;
             }
+        };
+        for (wanted, said) in packet.filters.iter_mut().zip(&said) {
+            if let Said::Granted(qos) = said {
+                wanted.qos = wanted.qos.min(*qos);
+            }
         }
-        let check = |wanted| check_filter(session, wanted, turn);
-        let refused: Vec<Option<Refusal>> = packet.filters.iter().map(check).collect();
-        let wanted = packet
-            .filters
-            .iter()
-            .zip(&refused)
-            .filter(|(_, refused)| refused.is_none());
-        let changes = wanted
-            .map(|(filter, _)| (filter.filter.detach(), options_of(filter, packet.subscription_id)))
-            .collect();
-        let is_of_groups = packet.filters.iter().any(|wanted| wanted.filter.share().is_some());
-        let pending = Pending {
-            exchange: exchange.block(),
-            packet_id: packet.packet_id,
-            asked: Asked::Subscribe {
-                filters: packet.filters.into_iter().map(detach).collect(),
-                subscription_id: packet.subscription_id,
-                refused,
-            },
-        };
-        let ticket = Ticket {
-            connection,
-            packet_id: pending.packet_id,
-        };
-        session.routed = true;
-        session.in_groups |= is_of_groups;
-        request_route(session, turn, pending, RouteChange::Subscribe(ticket, changes))
+        // Rights may have changed while it was held.
+        let check = |(wanted, refused): (_, &Option<Refusal>)| refused.or_else(|| check_filter(session, wanted, turn));
+        let refused: Vec<Option<Refusal>> = packet.filters.iter().zip(&refused).map(check).collect();
+        request_subscriptions(session, turn, connection, (exchange, packet, refused))
     }
 
     pub(super) fn unsubscribe(&mut self, connection: ConnectionKey, packet: Unsubscribe) -> Flow {
         let exchange = self.turn.start(Kind::Unsubscribe);
-        self.judge_unsubscribe(connection, exchange, packet)
+        self.judge_unsubscribe(connection, exchange, packet, Vec::new())
     }
 
-    /// Asks the overseer, then the router. Also where a held UNSUBSCRIBE goes on.
+    /// Asks the overseer about each filter, then the router. Also where a held UNSUBSCRIBE goes on.
     pub(super) fn judge_unsubscribe(
         &mut self,
         connection: ConnectionKey,
         exchange: Exchange<phase::Running>,
         packet: Unsubscribe,
+        mut said: Vec<Said>,
     ) -> Flow {
         let Some((session, turn)) = self.connected(connection) else {
             self.turn.end(exchange.cancel());
             return Flow::Closed;
         };
-        let request = session.request(Ask::Unsubscribe(&packet));
-        match turn.judge(&exchange, &request) {
-            Verdict::Proceed => {}
-            Verdict::Block(millis) => {
-                return hold(
-                    session,
-                    turn,
-                    connection,
-                    (exchange, Packet::Unsubscribe(packet)),
-                    millis,
-                );
+        match session.judge_filters(&exchange, &packet.filters, &mut said, turn) {
+            Judged::Proceed => {}
+            Judged::Wait(millis) => {
+                let held = (exchange, Packet::Unsubscribe(packet), said);
+                return hold(session, turn, connection, held, millis);
             }
-            Verdict::Stop(refusal) => {
-                turn.end(exchange.stop(refusal));
-                let reasons = packet.filters.iter().map(|_| refusal.unsuback()).collect();
+            Judged::Disconnect(refusal) => return self.disconnect_for(connection, exchange, refusal),
+        }
+        let refused = match sum_up(&said, packet.filters.len()) {
+            Sum::Some(refused) => refused,
+            Sum::Refused(refusals) => {
+                turn.end(exchange.stop(refusals.first().copied().unwrap_or(Refusal::Unspecified)));
+                let reasons = refusals.into_iter().map(Refusal::unsuback).collect();
                 write_unsuback(session, connection, packet.packet_id, reasons, turn);
                 return Flow::Continue;
             }
-            Verdict::Cancel => {
+            Sum::Canceled => {
                 turn.end(exchange.cancel());
                 return Flow::Continue;
             }
-        }
+        };
         let filters: Vec<TopicFilter> = packet.filters.iter().map(TopicFilter::detach).collect();
+        let wanted = filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
+        let wanted = wanted.map(|(filter, _)| filter.clone()).collect();
         let pending = Pending {
             exchange: exchange.block(),
             packet_id: packet.packet_id,
-            asked: Asked::Unsubscribe(filters.clone()),
+            asked: Asked::Unsubscribe { filters, refused },
         };
         let ticket = Ticket {
             connection,
             packet_id: pending.packet_id,
         };
-        request_route(session, turn, pending, RouteChange::Unsubscribe(ticket, filters))
+        request_route(session, turn, pending, RouteChange::Unsubscribe(ticket, wanted))
     }
 
     /// The router's answer: SUBACK or UNSUBACK leaves, and retained messages follow.
@@ -183,27 +173,69 @@ impl Line {
                     self.close(connection, Cause::RightLost);
                 }
             }
-            (Asked::Unsubscribe(filters), RouteOutcomes::Unsubscribed(existed)) => {
+            (Asked::Unsubscribe { filters, refused }, RouteOutcomes::Unsubscribed(existed)) => {
+                let asked = filters.into_iter().zip(&refused);
+                let asked: Vec<_> = asked.filter(|(_, refused)| refused.is_none()).collect();
                 // [MQTT-3.10.4-2] in 5.0: retained messages that have not been taken up stay where they are.
-                session.feeds.retain(|feed| !filters.contains(&feed.filter));
-                let gone = filters.into_iter().zip(&existed).filter(|(_, existed)| **existed);
-                session.forget_subscriptions(gone.map(|(filter, _)| filter), turn);
-                let reason = |existed: bool| {
-                    if existed {
-                        UnsubackReason::Success
-                    } else {
-                        UnsubackReason::NoSubscriptionExisted
-                    }
-                };
-                write_unsuback(session, connection, id, existed.into_iter().map(reason).collect(), turn);
+                session
+                    .feeds
+                    .retain(|feed| asked.iter().all(|(filter, _)| *filter != feed.filter));
+                let gone = asked.into_iter().zip(&existed).filter(|(_, existed)| **existed);
+                session.forget_subscriptions(gone.map(|((filter, _), _)| filter), turn);
+                write_unsuback(session, connection, id, unsuback_reasons(&refused, existed), turn);
             }
             (Asked::Subscribe { .. }, RouteOutcomes::Unsubscribed(_))
-            | (Asked::Unsubscribe(_), RouteOutcomes::Subscribed(_)) => {
+            | (Asked::Unsubscribe { .. }, RouteOutcomes::Subscribed(_)) => {
                 debug_assert!(false, "the router answers what it was asked");
             }
         }
         self.settle();
     }
+}
+
+/// Has the router carry out what was not refused.
+fn request_subscriptions(
+    session: &mut Session,
+    turn: &mut Turn,
+    connection: ConnectionKey,
+    (exchange, packet, refused): (Exchange<phase::Running>, Subscribe, Vec<Option<Refusal>>),
+) -> Flow {
+    let wanted = packet
+        .filters
+        .iter()
+        .zip(&refused)
+        .filter(|(_, refused)| refused.is_none());
+    let changes = wanted
+        .map(|(filter, _)| (filter.filter.detach(), options_of(filter, packet.subscription_id)))
+        .collect();
+    let is_of_groups = packet.filters.iter().any(|wanted| wanted.filter.share().is_some());
+    let pending = Pending {
+        exchange: exchange.block(),
+        packet_id: packet.packet_id,
+        asked: Asked::Subscribe {
+            filters: packet.filters.into_iter().map(detach).collect(),
+            subscription_id: packet.subscription_id,
+            refused,
+        },
+    };
+    let ticket = Ticket {
+        connection,
+        packet_id: pending.packet_id,
+    };
+    session.routed = true;
+    session.in_groups |= is_of_groups;
+    request_route(session, turn, pending, RouteChange::Subscribe(ticket, changes))
+}
+
+/// The reason codes in the order of the filters: [MQTT-3.11.3-1] in 5.0.
+fn unsuback_reasons(refused: &[Option<Refusal>], existed: Vec<bool>) -> Vec<UnsubackReason> {
+    let mut existed = existed.into_iter();
+    let reason = |refused: &Option<Refusal>| match refused {
+        Some(refusal) => refusal.unsuback(),
+        None if existed.next().unwrap_or(false) => UnsubackReason::Success,
+        None => UnsubackReason::NoSubscriptionExisted,
+    };
+    refused.iter().map(reason).collect()
 }
 
 fn options_of(wanted: &SubscribeFilter, id: Option<SubscriptionId>) -> SubscriptionOptions {
@@ -222,7 +254,7 @@ fn detach(wanted: SubscribeFilter) -> SubscribeFilter {
     }
 }
 
-fn check_filter(session: &Session, wanted: &SubscribeFilter, turn: &Turn) -> Option<Refusal> {
+pub(super) fn check_filter(session: &Session, wanted: &SubscribeFilter, turn: &Turn) -> Option<Refusal> {
     if wanted.filter.len() > turn.limits.topic_bytes_max {
         return Some(Refusal::TopicFilterInvalid);
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqtt_codec::{ClientId, PublishProperties, Will};
+use mqtt_codec::{ClientId, PublishProperties, Version, Will};
 
 use super::Line;
 use crate::acl::Subject;
@@ -21,6 +21,7 @@ pub(super) struct Testator {
     client_id: ClientId,
     identity: Arc<Identity>,
     address: Option<IpAddr>,
+    version: Option<Version>,
 }
 
 impl Testator {
@@ -31,6 +32,7 @@ impl Testator {
             client_id: image.client_id.clone(),
             identity: Arc::new(Identity::shadow(image.username.clone())),
             address: None,
+            version: None,
         }
     }
 
@@ -50,6 +52,7 @@ impl Session {
             client_id: self.client_id.clone(),
             identity: Arc::clone(&self.identity),
             address: self.address(),
+            version: self.version,
         }
     }
 
@@ -119,7 +122,7 @@ impl Line {
             id: 0,
         });
         let exchange = self.turn.start(Kind::Will);
-        if !self.permits_will(will, &of.subject()) {
+        if !self.permits_will(&message, &of.subject()) {
             self.turn.end(exchange.stop(Refusal::NotAuthorized));
             return self.turn.drop_message(Drop::Forbidden);
         }
@@ -127,6 +130,8 @@ impl Line {
             client_id: &of.client_id,
             identity: &of.identity,
             address: of.address,
+            version: of.version,
+            now: self.turn.now,
             ask: Ask::Will(&message),
         };
         let refusal = match self.turn.judge(&exchange, &request) {
@@ -134,7 +139,16 @@ impl Line {
                 self.publish_own(&message);
                 return self.turn.end(exchange.finish());
             }
-            Verdict::Stop(refusal) => refusal,
+            Verdict::Change(changes) => {
+                let changed = Arc::new(changes.of_message(&message));
+                if self.permits_will(&changed, &of.subject()) && self.check_topic(&changed.topic).is_ok() {
+                    self.publish_own(&changed);
+                    return self.turn.end(exchange.finish());
+                }
+                self.turn.forget_set_off();
+                Refusal::NotAuthorized
+            }
+            Verdict::Stop(refusal) | Verdict::Disconnect(refusal) => refusal,
             Verdict::Block(_) | Verdict::Cancel => Refusal::NotAuthorized,
         };
         self.turn.end(exchange.stop(refusal));

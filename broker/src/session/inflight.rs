@@ -291,6 +291,18 @@ impl Inflight {
         None
     }
 
+    /// Takes back what [`Inflight::next_resend`] gave last: it is to be sent later, and what follows it behind it.
+    pub(crate) fn put_off(&mut self, id: PacketId) {
+        let place = self.place_of(id);
+        if let Some(Some(entry)) = self.ring.get_mut(place)
+            && std::mem::take(&mut entry.counted)
+        {
+            self.quota_used -= 1;
+            // The ring has at most one entry for each packet id.
+            self.resend_at = place as u32;
+        }
+    }
+
     /// Takes out what another member of a shared group may get instead: QoS 1, not acknowledged.
     ///
     /// A QoS 2 message that was sent belongs to this session: [MQTT-4.8.2-4], [MQTT-4.8.2-5] in 5.0.

@@ -1,6 +1,6 @@
 //! A session's connection: what is true of it only while it lasts.
 
-use mqtt_codec::{Packet, PacketId, SubscribeFilter, SubscriptionId, TopicFilter, TopicName, Version, Will};
+use mqtt_codec::{Packet, PacketId, QoS, SubscribeFilter, SubscriptionId, TopicFilter, TopicName, Version, Will};
 
 use super::{Outbox, Trail};
 use crate::durable::SessionId;
@@ -98,7 +98,11 @@ pub(crate) enum Asked {
         /// What was refused before the router was asked, by place.
         refused: Vec<Option<Refusal>>,
     },
-    Unsubscribe(Vec<TopicFilter>),
+    Unsubscribe {
+        filters: Vec<TopicFilter>,
+        /// As above.
+        refused: Vec<Option<Refusal>>,
+    },
 }
 
 /// A request that the overseer lets wait.
@@ -106,4 +110,16 @@ pub(crate) enum Asked {
 pub(crate) struct Held {
     pub(crate) exchange: Exchange<phase::Blocked>,
     pub(crate) packet: Packet,
+    /// What was said of its first filters, which are not asked about again.
+    pub(crate) said: Vec<Said>,
+}
+
+/// What the overseer said of one filter of a SUBSCRIBE or UNSUBSCRIBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// It may be, with this QoS at most.
+    Granted(QoS),
+    Refused(Refusal),
+    /// It is to be refused in silence.
+    Canceled,
 }

@@ -1,15 +1,15 @@
 //! A message is offered to one session: written at once, queued, or dropped with a reason.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqtt_codec::{Alias, ClientId, PacketId, PacketKind, Patch, QoS, TopicName, Version};
+use mqtt_codec::{Alias, PacketId, PacketKind, Patch, QoS, TopicName, Version};
 
+use super::judge::Judged;
 use super::{Delivery, Link, Parcel, Security, Session};
 use crate::acl::Action;
 use crate::counters::Drop;
-use crate::exchange::{Ask, Exchange, Kind, Request, Verdict, phase};
-use crate::identity::Identity;
+use crate::effect::Cause;
+use crate::exchange::{Exchange, Kind, Outgoing, phase};
 use crate::limits::{Limit, QueueFull};
 use crate::memory::Memory;
 use crate::message::Message;
@@ -104,29 +104,51 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Offered::Dropped(Drop::Away);
         };
-        let mut exchange = turn.start(Kind::Deliver);
-        if turn.judges_deliveries {
-            exchange = match judge_delivery(
-                (&self.client_id, &self.identity, link.peer.address()),
-                exchange,
-                &parcel.message(),
-                turn,
-            ) {
-                Judged::Proceed(exchange) => exchange,
-                // Nothing of QoS 0 is kept, so that a hold is a drop.
-                Judged::Wait(_) | Judged::Over => return Offered::Dropped(Drop::Forbidden),
-            };
-        }
-        let ids = &receiver.ids;
         let terms = Terms {
             qos: QoS::AtMostOnce,
             retain,
-            ids,
+            ids: &receiver.ids,
             packet_id: None,
             dup: false,
             paced: false,
         };
+        if turn.judges(Kind::Deliver) {
+            let message = parcel.message();
+            return self.offer_judged(parcel, &message, &terms, turn);
+        }
+        let exchange = turn.start(Kind::Deliver);
         match link.write_publish(self.key.slot(), parcel, &terms, turn) {
+            Ok(()) => {
+                turn.end(exchange.finish());
+                Offered::Taken
+            }
+            Err(reason) => {
+                turn.end(exchange.cancel());
+                Offered::Dropped(reason)
+            }
+        }
+    }
+
+    /// Writes a message of QoS 0 if the overseer lets it go. Nothing of QoS 0 is kept, so that a hold is a drop.
+    pub(super) fn offer_judged(
+        &mut self,
+        parcel: &Parcel<'_>,
+        message: &Message,
+        terms: &Terms<'_>,
+        turn: &mut Turn,
+    ) -> Offered {
+        let exchange = turn.start(Kind::Deliver);
+        let (qos, retain) = (terms.qos, terms.retain);
+        let outgoing = Outgoing { message, qos, retain };
+        let Judged::Proceed(exchange, changed) = self.judge_delivery(exchange, outgoing, turn) else {
+            return Offered::Dropped(Drop::Forbidden);
+        };
+        let written = match (&mut self.link, &changed) {
+            (Some(link), None) => link.write_publish(self.key.slot(), parcel, terms, turn),
+            (Some(link), Some(changed)) => link.write_changed(self.key.slot(), changed, terms, turn),
+            (None, _) => Err(Drop::Away),
+        };
+        match written {
             Ok(()) => {
                 turn.end(exchange.finish());
                 Offered::Taken
@@ -162,41 +184,74 @@ impl Session {
     /// Sends a delivery for the first time. The caller has checked [`Session::may_send`] and counts a drop.
     ///
     /// One that the overseer lets wait goes to the front of the queue.
-    pub(crate) fn send(&mut self, parcel: &Parcel<'_>, mut delivery: Delivery, turn: &mut Turn) -> Offered {
+    pub(crate) fn send(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) -> Offered {
         if self.link.is_none() {
             return Offered::Dropped(Drop::Away);
         }
-        let mut exchange = turn.start(Kind::Deliver);
-        if turn.judges_deliveries {
-            exchange = match judge_delivery(
-                (&self.client_id, &self.identity, self.address()),
-                exchange,
-                &delivery.message,
-                turn,
-            ) {
-                Judged::Proceed(exchange) => exchange,
-                Judged::Over => {
-                    self.forget(&delivery, turn);
-                    return Offered::Dropped(Drop::Forbidden);
-                }
-                Judged::Wait(millis) => {
-                    self.keep(&mut delivery, parcel.security(), None, turn);
-                    let until = turn.now.plus(millis);
-                    self.held_until = Some(until);
-                    turn.timers.set(until, self.key, Timer::Deliver);
-                    turn.counters.queued += 1;
-                    self.queue.push_front(delivery);
-                    return Offered::Taken;
-                }
-            };
+        let exchange = turn.start(Kind::Deliver);
+        if turn.judges(Kind::Deliver) {
+            return self.send_judged(parcel, delivery, exchange, turn);
         }
+        self.send_as(parcel, parcel, delivery, exchange, turn)
+    }
+
+    /// Sends a delivery as the overseer says. Apart, so that those who have none do not carry it along.
+    #[inline(never)]
+    fn send_judged(
+        &mut self,
+        parcel: &Parcel<'_>,
+        mut delivery: Delivery,
+        exchange: Exchange<phase::Running>,
+        turn: &mut Turn,
+    ) -> Offered {
+        let outgoing = Outgoing {
+            message: &delivery.message,
+            qos: delivery.qos,
+            retain: delivery.retain,
+        };
+        let (exchange, changed) = match self.judge_delivery(exchange, outgoing, turn) {
+            Judged::Proceed(exchange, changed) => (exchange, changed),
+            Judged::Over => {
+                self.forget(&delivery, turn);
+                return Offered::Dropped(Drop::Forbidden);
+            }
+            Judged::Wait(millis) => {
+                self.keep(&mut delivery, parcel.security(), None, turn);
+                self.hold_deliveries(millis, turn);
+                turn.counters.queued += 1;
+                self.queue.push_front(delivery);
+                return Offered::Taken;
+            }
+        };
+        let own = changed.as_ref().map(Parcel::of);
+        if own.is_some() {
+            turn.templates.next_parcel();
+        }
+        let offered = self.send_as(parcel, own.as_ref().unwrap_or(parcel), delivery, exchange, turn);
+        if own.is_some() {
+            turn.templates.next_parcel();
+        }
+        offered
+    }
+
+    /// Sends a delivery that may go. What goes out is `shown`; what is kept is what the delivery has.
+    // In line, because all that a line does without an overseer goes this way.
+    #[inline(always)]
+    fn send_as(
+        &mut self,
+        parcel: &Parcel<'_>,
+        shown: &Parcel<'_>,
+        mut delivery: Delivery,
+        exchange: Exchange<phase::Running>,
+        turn: &mut Turn,
+    ) -> Offered {
         if delivery.message.is_expired(turn.now) {
             turn.end(exchange.cancel());
             self.forget(&delivery, turn);
             return Offered::Dropped(Drop::Expired);
         }
         // [MQTT-3.1.2-25] in 5.0: as if it had been sent, so no id is taken for it.
-        if self.link.as_ref().is_none_or(|link| !link.could_take(parcel, turn)) {
+        if self.link.as_ref().is_none_or(|link| !link.could_take(shown, turn)) {
             turn.end(exchange.cancel());
             self.forget(&delivery, turn);
             return Offered::Dropped(Drop::TooLarge);
@@ -218,7 +273,7 @@ impl Session {
         };
         let slot = self.key.slot();
         let written = match &mut self.link {
-            Some(link) => link.write_publish(slot, parcel, &terms, turn),
+            Some(link) => link.write_publish(slot, shown, &terms, turn),
             None => Err(Drop::Away),
         };
         if let Err(reason) = written {
@@ -251,7 +306,7 @@ impl Session {
             if self.link.is_some() && turn.limits.queue_full == QueueFull::Refuse && !by_group {
                 // Its connection ends before this turn does. Were it called full meanwhile, other lines would refuse
                 // publishers for it.
-                turn.overflowed.push(self.key.slot());
+                turn.ending.push((self.key.slot(), Cause::QueueFull));
             } else {
                 turn.presence.set_full(self.key, true);
             }
@@ -277,43 +332,6 @@ impl Session {
             if let Some(at) = self.queue.next_expiry().into_iter().chain(beyond).min() {
                 turn.timers.set(at, self.key, Timer::Purge);
             }
-        }
-    }
-}
-
-pub(crate) enum Judged {
-    Proceed(Exchange<phase::Running>),
-    Wait(u64),
-    Over,
-}
-
-/// Asks the overseer whether a message may be delivered. The exchange has ended unless it may.
-pub(crate) fn judge_delivery(
-    (client_id, identity, address): (&ClientId, &Identity, Option<IpAddr>),
-    exchange: Exchange<phase::Running>,
-    message: &Message,
-    turn: &mut Turn,
-) -> Judged {
-    let request = Request {
-        client_id,
-        identity,
-        address,
-        ask: Ask::Deliver(message),
-    };
-    match turn.judge(&exchange, &request) {
-        Verdict::Proceed => Judged::Proceed(exchange),
-        Verdict::Block(millis) => {
-            // It starts afresh when the hold is over; this attempt never left the broker.
-            turn.end(exchange.block().cancel());
-            Judged::Wait(millis)
-        }
-        Verdict::Stop(refusal) => {
-            turn.end(exchange.stop(refusal));
-            Judged::Over
-        }
-        Verdict::Cancel => {
-            turn.end(exchange.cancel());
-            Judged::Over
         }
     }
 }
@@ -389,6 +407,24 @@ impl Link {
         turn.counters.count_publish_out(terms.qos, parcel.payload.len());
         self.sent(slot, PacketKind::Publish, turn);
         Ok(())
+    }
+
+    /// Appends a PUBLISH of a message that this receiver alone gets, while another is handed to all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Link::write_publish`].
+    pub(crate) fn write_changed(
+        &mut self,
+        slot: u32,
+        message: &Arc<Message>,
+        terms: &Terms<'_>,
+        turn: &mut Turn,
+    ) -> Result<(), Drop> {
+        turn.templates.next_parcel();
+        let written = self.write_publish(slot, &Parcel::of(message), terms, turn);
+        turn.templates.next_parcel();
+        written
     }
 
     /// The number that stands for the topic on this connection, and whether it is given out with this packet.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use mqtt_codec::{PacketId, PacketKind, QoS, encode_short};
 
 use super::feed::Fed;
-use super::offer::{Judged, Offered, Terms, judge_delivery};
+use super::judge::Judged;
+use super::offer::{Offered, Terms};
 use super::{Acknowledged, Delivery, Link, Parcel, Resend, Session};
-use crate::acl::{Action, Subject};
 use crate::counters::Drop;
 use crate::exchange::{DeliverEvent, Kind};
 use crate::turn::Turn;
@@ -89,47 +89,69 @@ impl Session {
             return;
         }
         let mut given_up = Vec::new();
-        let asks_rights = turn.asks_rights;
-        let Some(link) = &mut self.link else { return };
-        let subject = Subject {
-            identity: &self.identity,
-            client_id: &self.client_id,
-            address: link.peer.address(),
-        };
-        while self.inflight.resends() && link.out.len() < turn.limits.out_bytes_max {
+        while self.inflight.resends()
+            && self.held_until.is_none()
+            && let Some(link) = &mut self.link
+            && link.out.len() < turn.limits.out_bytes_max
+        {
             match self.inflight.next_resend(link.window) {
                 Some(Resend::Pubrel(id)) => link.write_ack(self.key.slot(), PacketKind::Pubrel, id, turn),
-                Some(Resend::Publish(id, delivery)) if asks_rights && !is_permitted(&delivery, &subject, turn) => {
-                    turn.drop_message(Drop::Forbidden);
-                    // A QoS 2 message that was sent belongs to this session: [MQTT-4.8.2-5] in 5.0.
-                    if delivery.via.is_some() && delivery.qos == QoS::AtLeastOnce {
-                        turn.handed_back.push((self.key, delivery));
-                    }
-                    given_up.push(id);
-                }
-                Some(Resend::Publish(id, delivery)) => {
-                    turn.templates.next_parcel();
-                    let parcel = Parcel::of(&delivery.message);
-                    let terms = Terms {
-                        qos: delivery.qos,
-                        retain: delivery.retain,
-                        ids: &delivery.ids,
-                        packet_id: Some(id),
-                        dup: true,
-                        paced: true,
-                    };
-                    if link.write_publish(self.key.slot(), &parcel, &terms, turn).is_err() {
-                        // The new connection takes smaller packets only: [MQTT-3.1.2-25] in 5.0.
-                        turn.drop_message(Drop::TooLarge);
-                        given_up.push(id);
-                    }
-                }
+                Some(Resend::Publish(id, delivery)) => match self.resend_publish(id, delivery, turn) {
+                    Resent::Gone => {}
+                    Resent::GivenUp => given_up.push(id),
+                },
                 None => break,
             }
         }
         for id in given_up {
             self.abandon(id, turn);
         }
+    }
+
+    fn resend_publish(&mut self, id: PacketId, delivery: Delivery, turn: &mut Turn) -> Resent {
+        let mut changed = None;
+        let mut may_go = self.permits_delivery(&delivery, turn);
+        if may_go && turn.judges(Kind::Deliver) {
+            match self.judge_resend(&delivery, turn) {
+                Judged::Proceed(exchange, other) => {
+                    // It stood for the conversation that goes on.
+                    turn.end(exchange.cancel());
+                    changed = other;
+                }
+                Judged::Over => may_go = false,
+                Judged::Wait(millis) => {
+                    self.inflight.put_off(id);
+                    self.hold_deliveries(millis, turn);
+                    return Resent::Gone;
+                }
+            }
+        }
+        if !may_go {
+            turn.drop_message(Drop::Forbidden);
+            // A QoS 2 message that was sent belongs to this session: [MQTT-4.8.2-5] in 5.0.
+            if delivery.via.is_some() && delivery.qos == QoS::AtLeastOnce {
+                turn.handed_back.push((self.key, delivery));
+            }
+            return Resent::GivenUp;
+        }
+        let terms = Terms {
+            qos: delivery.qos,
+            retain: delivery.retain,
+            ids: &delivery.ids,
+            packet_id: Some(id),
+            dup: true,
+            paced: true,
+        };
+        let message = changed.as_ref().unwrap_or(&delivery.message);
+        let Some(link) = &mut self.link else {
+            return Resent::Gone;
+        };
+        if link.write_changed(self.key.slot(), message, &terms, turn).is_err() {
+            // The new connection takes smaller packets only: [MQTT-3.1.2-25] in 5.0.
+            turn.drop_message(Drop::TooLarge);
+            return Resent::GivenUp;
+        }
+        Resent::Gone
     }
 
     fn send_queued(&mut self, turn: &mut Turn) -> bool {
@@ -198,30 +220,25 @@ impl Session {
     }
 
     fn send_retained(&mut self, delivery: &Delivery, turn: &mut Turn) {
-        let Some(link) = &mut self.link else { return };
         turn.templates.next_parcel();
-        let mut exchange = turn.start(Kind::Deliver);
-        if turn.judges_deliveries {
-            exchange = match judge_delivery(
-                (&self.client_id, &self.identity, link.peer.address()),
-                exchange,
-                &delivery.message,
-                turn,
-            ) {
-                Judged::Proceed(exchange) => exchange,
-                Judged::Wait(_) | Judged::Over => return turn.drop_message(Drop::Forbidden),
-            };
-        }
-        let (qos, retain, ids) = (delivery.qos, delivery.retain, &delivery.ids);
+        let parcel = Parcel::of(&delivery.message);
         let terms = Terms {
-            qos,
-            retain,
-            ids,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            ids: &delivery.ids,
             packet_id: None,
             dup: false,
             paced: true,
         };
-        match link.write_publish(self.key.slot(), &Parcel::of(&delivery.message), &terms, turn) {
+        if turn.judges(Kind::Deliver) {
+            if let Offered::Dropped(reason) = self.offer_judged(&parcel, &delivery.message, &terms, turn) {
+                turn.drop_message(reason);
+            }
+            return;
+        }
+        let Some(link) = &mut self.link else { return };
+        let exchange = turn.start(Kind::Deliver);
+        match link.write_publish(self.key.slot(), &parcel, &terms, turn) {
             Ok(()) => turn.end(exchange.finish()),
             Err(reason) => {
                 turn.end(exchange.cancel());
@@ -248,10 +265,12 @@ impl Session {
     }
 }
 
-fn is_permitted(delivery: &Delivery, subject: &Subject<'_>, turn: &Turn) -> bool {
-    let topic = &delivery.message.topic;
-    let decision = turn.rights.decide(subject, Action::Receive, topic, delivery.qos, false);
-    decision.allowed
+/// What became of a delivery that was to be sent once more.
+enum Resent {
+    /// It was written, or waits.
+    Gone,
+    /// Its conversation is to end.
+    GivenUp,
 }
 
 impl Link {

@@ -16,7 +16,7 @@ impl Overseer for Moody {
             // The world has no other work while a CONNECT waits.
             Ask::Connect(_) | Ask::Will(_) => false,
             // A QoS 0 delivery does not wait: it is dropped.
-            Ask::Deliver(message) => message.qos != QoS::AtMostOnce,
+            Ask::Deliver(outgoing) => outgoing.qos != QoS::AtMostOnce,
             Ask::Publish(_) | Ask::Subscribe(_) | Ask::Unsubscribe(_) => true,
         };
         if may_wait && self.asked.is_multiple_of(5) {

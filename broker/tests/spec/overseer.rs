@@ -37,9 +37,11 @@ impl Overseer for Customs {
             Ask::Connect(_) => Verdict::Proceed,
             Ask::Publish(publish) => self.orders("publish", &publish.topic),
             Ask::Will(message) => self.orders("will", &message.topic),
-            Ask::Subscribe(subscribe) => self.orders("subscribe", &subscribe.filters[0].filter),
-            Ask::Unsubscribe(unsubscribe) => self.orders("unsubscribe", &unsubscribe.filters[0]),
-            Ask::Deliver(message) if request.client_id.starts_with("barred") => self.orders("deliver", &message.topic),
+            Ask::Subscribe(wanted) => self.orders("subscribe", &wanted.filter),
+            Ask::Unsubscribe(filter) => self.orders("unsubscribe", filter),
+            Ask::Deliver(outgoing) if request.client_id.starts_with("barred") => {
+                self.orders("deliver", &outgoing.message.topic)
+            }
             Ask::Deliver(_) => Verdict::Proceed,
         }
     }

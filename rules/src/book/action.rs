@@ -57,7 +57,9 @@ impl Action {
             Self::Tag(tag) => effects.tags.push(*tag),
             Self::Log(level, node) => {
                 let text = one_line(&maker.text(node)?);
-                effects.lines.push(Line { level: *level, text });
+                // The book knows the number of the rule.
+                let (rule, level) = (0, *level);
+                effects.lines.push(Line { rule, level, text });
             }
             Self::Republish(template) => effects.republished.push(maker.message(template)?),
         }

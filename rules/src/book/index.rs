@@ -26,6 +26,8 @@ struct Shelf {
 /// The rules under one beginning of a topic.
 #[derive(Debug, Default)]
 struct Branch {
+    /// A bit for each mark that a level of `levels` has: most levels that no rule names end here, unhashed.
+    marks: u64,
     levels: HashMap<Box<str>, Self, foldhash::fast::FixedState>,
     plus: Option<Box<Self>>,
     /// Rules whose filter ends here.
@@ -68,7 +70,9 @@ impl Index {
         let Some(shelf) = self.kinds.get(event.kind as usize) else {
             return;
         };
-        found.extend_from_slice(&shelf.everywhere);
+        if !shelf.everywhere.is_empty() {
+            found.extend_from_slice(&shelf.everywhere);
+        }
         if shelf.somewhere.is_empty() {
             return;
         }
@@ -108,13 +112,16 @@ impl Branch {
             None => self.here.push(number),
             Some("#") => self.beneath.push(number),
             Some("+") => self.plus.get_or_insert_default().insert(levels, number),
-            Some(level) => self.levels.entry(level.into()).or_default().insert(levels, number),
+            Some(level) => {
+                self.marks |= mark(level);
+                self.levels.entry(level.into()).or_default().insert(levels, number);
+            }
         }
     }
 
     /// Goes down as far as the rules' filters go, however deep the topic is. `rest` is what follows of it; `None`: nothing.
     fn find(&self, rest: Option<&str>, is_reserved: bool, found: &mut Vec<u16>) {
-        if !is_reserved {
+        if !is_reserved && !self.beneath.is_empty() {
             found.extend_from_slice(&self.beneath);
         }
         let Some(rest) = rest else {
@@ -122,7 +129,7 @@ impl Branch {
             return;
         };
         let (level, rest) = cut(rest);
-        if !self.levels.is_empty()
+        if self.marks & mark(level) != 0
             && let Some(branch) = self.levels.get(level)
         {
             branch.find(rest, false, found);
@@ -131,6 +138,14 @@ impl Branch {
             plus.find(rest, false, found);
         }
     }
+}
+
+/// One of 64 bits, by the length of a level and its ends.
+fn mark(level: &str) -> u64 {
+    let ends = level.as_bytes();
+    let (first, last) = (ends.first().copied().unwrap_or(0), ends.last().copied().unwrap_or(0));
+    let mixed = usize::from(first) * 7 + usize::from(last) * 3 + ends.len();
+    1 << (mixed % 64)
 }
 
 /// The first level, and what follows it. Levels are short, and a search that is made for long texts is slower here.

@@ -84,7 +84,10 @@ fn entry<'t>(reader: &mut Reader<'t, '_>, value: &'t Spanned<DeValue<'t>>) -> Re
     match key.get_ref().as_ref() {
         "deny" => Ok(Entry::Verdict(Verdict::Deny(reason(reader, inner)?))),
         "disconnect" => Ok(Entry::Verdict(Verdict::Disconnect(reason(reader, inner)?))),
-        "block_ms" => Ok(Entry::Verdict(Verdict::Block(block(reader, inner)?))),
+        "block_ms" => {
+            settable(reader, "block_ms", key.span().start)?;
+            Ok(Entry::Verdict(Verdict::Block(block(reader, inner)?)))
+        }
         "tag" => {
             let name = text(source, inner, "tag")?;
             Ok(Entry::Action(Action::Tag(reader.tag(&name)?)))
@@ -118,7 +121,15 @@ fn setter<'t>(reader: &mut Reader<'t, '_>, key: &str, value: &'t Spanned<DeValue
 /// Refuses what cannot be done to an exchange of the rule's kinds.
 fn settable(reader: &Reader<'_, '_>, key: &str, at: usize) -> Result<(), RulesError> {
     let allowed: &[Kind] = match key {
-        "set_qos" => &[Kind::Publish, Kind::Will, Kind::Deliver, Kind::Subscribe],
+        "set_qos" => &[Kind::Publish, Kind::Will, Kind::Subscribe],
+        // A will has nobody who could wait.
+        "block_ms" => &[
+            Kind::Connect,
+            Kind::Publish,
+            Kind::Deliver,
+            Kind::Subscribe,
+            Kind::Unsubscribe,
+        ],
         "republish" | "set_topic" | "set_retain" => &[Kind::Publish, Kind::Will],
         _ => &[Kind::Publish, Kind::Will, Kind::Deliver],
     };

@@ -95,10 +95,8 @@ fn a_rule_that_cannot_be_evaluated_denies_unless_it_says_skip() {
     closed.judge(&publish("a"), &mut tally, &mut outcome);
     assert_eq!(outcome.verdict(), Verdict::Deny(Refusal::NotAuthorized));
     assert_eq!(outcome.failure().map(|(rule, _)| *rule), Some(0));
-    assert_eq!(
-        (tally.hits()[0].asked, tally.hits()[0].matched, tally.hits()[0].failed),
-        (1, 0, 1)
-    );
+    let hits = tally.counts().hits()[0];
+    assert_eq!((hits.asked, hits.matched, hits.failed), (1, 0, 1));
 
     let open = book(&text.replace("\"deny\"", "\"skip\""));
     assert_eq!(judged(&open, &publish("a")).verdict(), Verdict::Proceed);
@@ -290,4 +288,29 @@ fn a_rate_counts_for_each_client() {
     assert_eq!(verdict("a", 0), Verdict::Block(200));
     assert_eq!(verdict("b", 0), Verdict::Proceed);
     assert_eq!(verdict("a", 600), Verdict::Proceed);
+}
+
+#[test]
+fn what_makes_no_sense_on_a_kind_is_refused() {
+    for (on, rest, mistake) in [
+        (
+            "will",
+            "then = [{ block_ms = 5 }]",
+            "4:11: `block_ms` cannot be done on \"will\"; let the rule be on connect",
+        ),
+        (
+            "deliver",
+            "then = [{ set_qos = \"0\" }]",
+            "4:11: `set_qos` cannot be done on \"deliver\"",
+        ),
+        (
+            "will",
+            "when = 'properties.message_expiry_secs > 1'\nthen = [\"allow\"]",
+            "`properties.message_expiry_secs` is not known on \"will\"",
+        ),
+    ] {
+        let text = format!("[[rule]]\nname = \"x\"\non = [\"{on}\"]\n{rest}\n");
+        let error = RuleBook::parse("rules.toml", &text, Limits::default()).unwrap_err();
+        assert!(error.to_string().contains(mistake), "{error}");
+    }
 }

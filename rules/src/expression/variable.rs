@@ -39,6 +39,8 @@ enum Known {
     WithTopic,
     WithQos,
     WithMessage,
+    /// Of a message that comes in; later only the broker knows how long it is worth delivering.
+    OnPublish,
 }
 
 const NAMES: [(&str, Variable, Known); 19] = [
@@ -56,7 +58,7 @@ const NAMES: [(&str, Variable, Known); 19] = [
     (
         "properties.message_expiry_secs",
         Variable::MessageExpiry,
-        Known::WithMessage,
+        Known::OnPublish,
     ),
     ("properties.content_type", Variable::ContentType, Known::WithMessage),
     ("properties.response_topic", Variable::ResponseTopic, Known::WithMessage),
@@ -98,6 +100,7 @@ impl Variable {
             Some(Known::WithTopic) => kind != Kind::Connect,
             Some(Known::WithQos) => has_message(kind) || kind == Kind::Subscribe,
             Some(Known::WithMessage) => has_message(kind),
+            Some(Known::OnPublish) => kind == Kind::Publish,
         }
     }
 
