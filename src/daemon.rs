@@ -13,7 +13,7 @@ use mqtt_codec::TopicFilter;
 use crate::failure::Failure;
 use crate::policy::Policy;
 
-mod access;
+pub(crate) mod access;
 pub(crate) mod listeners;
 mod overload;
 mod rates;

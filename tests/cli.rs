@@ -159,6 +159,45 @@ fn the_file_in_the_repository_is_good() {
 }
 
 #[test]
+fn print_conf_hides_what_is_secret() {
+    let secret = "--set auth.sql_url=postgres://x:hidden@y/z --set auth.redis_url=redis://:hidden@y";
+    let output = strowger(&format!("serve --print-conf {secret}")).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let printed = stdout(&output);
+    assert!(
+        !printed.contains("hidden") && printed.contains("sql_url = \"(secret)\""),
+        "{printed}"
+    );
+    assert!(printed.contains("sql_url_file = \"\""), "{printed}");
+}
+
+/// A directory that is not built in is said to be missing, at the check and at the start.
+#[test]
+fn a_feature_that_is_wanted_and_not_built_in_is_named() {
+    for (setting, feature, is_built_in) in [
+        ("sql_url = \"sqlite:///nowhere\"", "sql", cfg!(feature = "sql")),
+        ("redis_url = \"redis://localhost\"", "redis", cfg!(feature = "redis")),
+        ("ldap_url = \"ldap://localhost\"", "ldap", cfg!(feature = "ldap")),
+    ] {
+        let file = Scrap::new(&format!("{feature}.toml"), &format!("[auth]\n{setting}\n"));
+        let check = strowger("check").arg(&file.0).output().unwrap();
+        if is_built_in {
+            assert_eq!(code(&check), 0, "{}", stderr(&check));
+            continue;
+        }
+        let serve = "serve --bind 127.0.0.1:0 --set storage.engine=memory --conf";
+        for output in [check, strowger(serve).arg(&file.0).output().unwrap()] {
+            assert_eq!(code(&output), 64, "{}", stderr(&output));
+            assert!(
+                stderr(&output).contains(&format!("--features {feature}")),
+                "{}",
+                stderr(&output)
+            );
+        }
+    }
+}
+
+#[test]
 fn print_conf_shows_each_value_with_its_origin() {
     let file = Scrap::new("origins.toml", "[session]\nreceive_maximum = 64\n");
     let mut command = strowger("serve --print-conf --bind 127.0.0.1:1 --bind [::1]:2 --set log.level=warn --conf");

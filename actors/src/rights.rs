@@ -20,6 +20,14 @@ pub enum RightsFileError {
         /// What the system said.
         source: io::Error,
     },
+    /// It was cut off while it was written, perhaps: the lines that are missing may be those that deny.
+    #[error("{}:{line}: the file ends within this line; complete the line and end it with a newline", file.display())]
+    CutOff {
+        /// The file.
+        file: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
     /// A line of it is wrong.
     #[error(transparent)]
     Line(#[from] RightsError),
@@ -35,6 +43,12 @@ pub fn read_rights(file: &Path) -> Result<Rights, RightsFileError> {
         file: file.to_owned(),
         source,
     })?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        return Err(RightsFileError::CutOff {
+            file: file.to_owned(),
+            line: text.lines().count(),
+        });
+    }
     Ok(Rights::parse(&file.display().to_string(), &text)?)
 }
 

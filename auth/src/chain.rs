@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::bans::Bans;
+use crate::directory::Directory;
 use crate::flapping::Flapping;
 use crate::http::Http;
 use crate::jwt::Jwt;
@@ -46,6 +47,7 @@ enum Link {
     PasswordFile(PasswordFile),
     Jwt(Box<Jwt>),
     Http(Box<Http>),
+    Directory(Box<Directory>),
     Certificate(certificate::Settings),
     Anonymous(anonymous::Settings),
 }
@@ -108,6 +110,7 @@ impl Chain {
                 Link::PasswordFile(file) => file.ask(who, &self.pool, &links.limits).await,
                 Link::Jwt(jwt) => jwt.ask(who).await,
                 Link::Http(http) => http.ask(who, &links.limits).await,
+                Link::Directory(directory) => directory.ask(who, &self.pool, &links.limits).await,
                 Link::Certificate(settings) => certificate::ask(*settings, who),
                 Link::Anonymous(settings) => anonymous::ask(settings, who),
             };
@@ -163,6 +166,7 @@ impl Links {
                 Authenticator::PasswordFile(settings) => Link::PasswordFile(PasswordFile::open(settings).await?),
                 Authenticator::Jwt(settings) => Link::Jwt(Box::new(Jwt::open(settings, before.is_some()).await?)),
                 Authenticator::Http(settings) => Link::Http(Box::new(Http::open(settings).await?)),
+                Authenticator::Directory(settings) => Link::Directory(Box::new(Directory::open(settings).await?)),
                 Authenticator::Certificate(settings) => Link::Certificate(*settings),
                 Authenticator::Anonymous(settings) => Link::Anonymous(settings.clone()),
             });

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{Actions, Grant};
 
 /// More rights than this are a mistake, and a burden on every message.
-const GRANTS_MAX: usize = 1_000;
+pub(crate) const GRANTS_MAX: usize = 1_000;
 
 /// `{"publish": ["a/#"], "subscribe": ["b/+"], "deny_publish": ["a/private/#"]}`; `all` is for both.
 ///
@@ -53,7 +53,7 @@ impl Rights {
 }
 
 /// \[MQTT-4.7.1-1\], \[MQTT-4.7.1-2\], \[MQTT-4.7.3-1\] to \[MQTT-4.7.3-3\] in 5.0.
-fn is_filter(filter: &str) -> bool {
+pub(crate) fn is_filter(filter: &str) -> bool {
     let is_fine = |level: &str| level == "+" || !level.contains(['+', '#', '\0']);
     let above = filter
         .strip_suffix('#')

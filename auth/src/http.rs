@@ -6,21 +6,15 @@
 
 mod reply;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
-use sha2::Sha256;
-use tokio::time::Instant;
 
 use crate::gate::{Complaint, Full, Gate};
 use crate::limits::Limits;
-use crate::recent::Recent;
+use crate::said::Cache;
 use crate::web::Server;
 use crate::{Credentials, OpenError, Refusal, Verdict, web};
-
-use reply::Said;
 
 const METHOD: &str = "http";
 const SETTING: &str = "auth http";
@@ -78,7 +72,7 @@ impl Http {
         Ok(Self {
             server: Server::open(SETTING, &settings.server).await?,
             gate: Gate::new(settings.parallel_max, settings.waiting_max),
-            cache: Cache::new(settings)?,
+            cache: Cache::new(SETTING, settings.cache_for, settings.cache_entries_max)?,
             complaint: Complaint::default(),
         })
     }
@@ -90,7 +84,7 @@ impl Http {
         };
         let key = self.cache.key(who);
         if let Some(said) = self.cache.find(&key) {
-            return said.verdict(who);
+            return said.verdict(who, METHOD);
         }
         let question = Question {
             client_id: &who.client_id,
@@ -104,14 +98,14 @@ impl Http {
                 return Err(Refusal::TooManyFailures);
             }
             let said = match self.server.post(&question).await {
-                Ok(reply) => Said::read(&reply),
+                Ok(reply) => reply::read(&reply),
                 Err(silence) => Err(silence.to_string()),
             };
             said.map_err(|why| self.complain(&why))
         });
         match passed.await {
             Ok(Ok(said)) => {
-                let verdict = said.verdict(who);
+                let verdict = said.verdict(who, METHOD);
                 self.cache.keep(key, said);
                 verdict
             }
@@ -126,65 +120,6 @@ impl Http {
             tracing::warn!("clients are turned away, for {server} does not say who they are: {why}");
         }
         Refusal::Unavailable
-    }
-}
-
-/// The answers of the last seconds.
-#[derive(Debug)]
-struct Cache {
-    /// Of this process alone: who reads its memory cannot try passwords without it, and it is not on any disk.
-    secret: [u8; 64],
-    said: Mutex<Recent<Key, (Instant, Said)>>,
-    holds_for: Duration,
-}
-
-type Key = [u8; 32];
-
-impl Cache {
-    fn new(settings: &Settings) -> Result<Self, OpenError> {
-        let mut secret = [0; 64];
-        getrandom::fill(&mut secret).map_err(|error| OpenError::Setting {
-            setting: SETTING.to_owned(),
-            what: format!("the system has no random numbers to give: {error}"),
-            remedy: "start the broker again".to_owned(),
-        })?;
-        Ok(Self {
-            secret,
-            said: Mutex::new(Recent::new(settings.cache_entries_max)),
-            holds_for: settings.cache_for,
-        })
-    }
-
-    /// A keyed hash of all that the server is asked, each part with its length and whether it is there at all.
-    fn key(&self, who: &Credentials) -> Key {
-        let address = who.address.map(|address| address.to_string());
-        let parts = [
-            Some(who.client_id.as_bytes()),
-            who.username.as_deref().map(str::as_bytes),
-            who.password.as_deref(),
-            address.as_deref().map(str::as_bytes),
-            Some(who.listener.as_bytes()),
-        ];
-        let mut hash = Hmac::<Sha256>::new(&self.secret.into());
-        for part in parts {
-            let len = part.map_or(u64::MAX, |part| u64::try_from(part.len()).unwrap_or(u64::MAX - 1));
-            hash.update(&len.to_be_bytes());
-            hash.update(part.unwrap_or_default());
-        }
-        hash.finalize().into_bytes().into()
-    }
-
-    fn find(&self, key: &Key) -> Option<Said> {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let (came_at, said) = said.peek(key)?;
-        (came_at.elapsed() < self.holds_for).then(|| said.clone())
-    }
-
-    fn keep(&self, key: Key, what: Said) {
-        if !self.holds_for.is_zero() {
-            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.insert(key, (Instant::now(), what));
-        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! ([`crate::scram`]).
 
 mod cache;
+mod compare;
 mod edit;
 mod entries;
 mod hash;
@@ -26,6 +27,7 @@ use crate::limits::Limits;
 use crate::scram::{Decoy, Stored};
 use crate::{Credentials, Identity, OpenError, Refusal, Verdict, source};
 
+pub(crate) use compare::{Compare, NotCompared};
 pub use edit::{EditError, put, remove};
 pub use hash::{HashError, hash_for_file, scram_for_file};
 

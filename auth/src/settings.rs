@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{anonymous, bans, certificate, flapping, http, jwt, limits, password};
+use crate::{anonymous, bans, certificate, directory, flapping, http, jwt, limits, password};
 
 /// A chain of authenticators and its limits.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub enum Authenticator {
     Jwt(jwt::Settings),
     /// A server that is asked.
     Http(http::Settings),
+    /// A database, Redis or an LDAP server that knows users.
+    Directory(Box<directory::Settings>),
     /// Certificates that the listener verified.
     Certificate(certificate::Settings),
     /// Nobody in particular.

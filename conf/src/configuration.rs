@@ -85,8 +85,8 @@ section! {
 }
 
 section! {
-    /// Who may come in. A client is asked for by certificate, token, password file and HTTP, in this order; the first that
-    /// knows it decides. SIGHUP reads the files anew.
+    /// Who may come in. A client is asked for by certificate, token, password file, LDAP, database, Redis and HTTP, in this
+    /// order; the first that knows it decides. SIGHUP reads the files anew.
     "auth" Auth {
         /// Who comes in without a name: "loopback" lets in whoever is on this machine. Where nothing below is set, names and
         /// passwords are not looked at.
@@ -127,6 +127,60 @@ section! {
         http_cache_secs: u64 = 30, Range(0..=86_400), "seconds";
         /// Answers that are remembered.
         http_cache_max: usize = 10_000, Range(1..=10_000_000), "answers";
+        /// Database that knows users: postgres://USER:PASSWORD@HOST/DATABASE, mysql://..., sqlite://PATH. Empty: none. Wants a
+        /// broker that was built with the feature "sql".
+        sql_url: String = String::new(), Text(ANY);
+        /// File that holds the address of the database, where it is a secret.
+        sql_url_file: String = String::new(), Text(PATH_OR_NONE);
+        /// Query that gives `password_hash`, and if you like `username` (has to be the same letter by letter), `is_superuser` and
+        /// `groups` (names with commas). ${username}, ${client_id}, ${address} and ${listener} are bound to it.
+        sql_query: String = "SELECT password_hash, username FROM mqtt_users WHERE username = ${username}".to_owned(), Text(ANY);
+        /// Query that gives the rights of a user in three columns: allow (0 or 1), action (publish, subscribe, all), topic filter.
+        /// Empty: the book of rights alone decides.
+        sql_acl_query: String = String::new(), Text(ANY);
+        /// Redis that knows users: rediss://USER:PASSWORD@HOST/DATABASE. Empty: none. Wants a broker that was built with the
+        /// feature "redis".
+        redis_url: String = String::new(), Text(ANY);
+        /// File that holds the address of Redis, where it is a secret.
+        redis_url_file: String = String::new(), Text(PATH_OR_NONE);
+        /// Key of the hash with `password_hash`, and if you like `is_superuser` and `groups`; %u is the user name, %c the client
+        /// identifier.
+        redis_key: String = "mqtt:user:%u".to_owned(), Text(ANY);
+        /// Key of the hash of topic filters with `publish`, `subscribe`, `all` or one of them behind `deny`. Empty: the book of
+        /// rights alone decides.
+        redis_acl_key: String = String::new(), Text(ANY);
+        /// LDAP server that knows users: ldaps://HOST, or ldap://HOST, where StartTLS is used as `directory_tls` says. Empty:
+        /// none. Wants a broker that was built with the feature "ldap".
+        ldap_url: String = String::new(), Text(ANY);
+        /// Who searches. Empty: nobody in particular.
+        ldap_bind_dn: String = String::new(), Text(ANY);
+        /// File that holds the password of who searches.
+        ldap_password_file: String = String::new(), Text(PATH_OR_NONE);
+        /// Where users are searched, with all that is below.
+        ldap_base: String = String::new(), Text(ANY);
+        /// What finds the one entry of a user; %u is the user name, %c the client identifier.
+        ldap_filter: String = "(uid=%u)".to_owned(), Text(ANY);
+        /// The attribute that has to be the user name letter by letter. Empty: what the filter finds is good.
+        ldap_name_attribute: String = "uid".to_owned(), Text(ANY);
+        /// The attribute of a user's entry that lists groups; of cn=office,ou=groups the group is office.
+        ldap_group_attribute: String = "memberOf".to_owned(), Text(ANY);
+        /// Where groups have to stand, and where they are searched. Empty: anywhere.
+        ldap_group_base: String = String::new(), Text(ANY);
+        /// What finds the groups of a user, such as (member=%d); %d is the name of the user's entry. Empty: they are not
+        /// searched.
+        ldap_group_filter: String = String::new(), Text(ANY);
+        /// When a database, Redis or an LDAP server has to be spoken to by TLS, its certificate verified.
+        directory_tls: DirectoryTls = DirectoryTls::Remote, OneOf(DirectoryTls::WORDS);
+        /// PEM file of the authorities that its certificate may come from. Empty: those that are trusted by default.
+        directory_ca: String = String::new(), Text(PATH_OR_NONE);
+        /// How long its answer may take, with the connection that it may need.
+        directory_timeout_ms: u64 = 5000, Range(10..=60_000), "milliseconds";
+        /// Questions under way at once, for each of them; a database has as many connections.
+        directory_requests_max: usize = 16, Range(1..=1_000), "questions";
+        /// How long an answer holds for the same client with the same password; 0 asks each time.
+        directory_cache_secs: u64 = 30, Range(0..=86_400), "seconds";
+        /// Answers that are remembered.
+        directory_cache_max: usize = 10_000, Range(1..=10_000_000), "answers";
         /// Clients, users and addresses that stay outside, one to a line. Empty: none.
         bans_file: String = String::new(), Text(PATH_OR_NONE);
         /// Failures in a row from one address before it is not listened to; one of them is forgotten each second.
@@ -158,6 +212,18 @@ choice! {
         Loopback = "loopback",
         /// Everybody.
         Allow = "allow",
+    }
+}
+
+choice! {
+    /// When a directory has to be spoken to by TLS.
+    DirectoryTls {
+        /// As its address says.
+        AsGiven = "as_given",
+        /// Unless it is on this machine.
+        Remote = "remote",
+        /// Always.
+        Always = "always",
     }
 }
 

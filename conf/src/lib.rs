@@ -23,7 +23,7 @@ mod rule;
 mod table;
 
 pub use configuration::{
-    Acl, Anonymous, Auth, CertificateName, LostSubscriptions, SessionsOf, TokenField, WideSubscriptions,
+    Acl, Anonymous, Auth, CertificateName, DirectoryTls, LostSubscriptions, SessionsOf, TokenField, WideSubscriptions,
 };
 pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Rules, Session, Storage};
 pub use configuration::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};

@@ -8,7 +8,10 @@ use toml::Value;
 use crate::configuration::{Configuration, SECTIONS};
 use crate::error::Error;
 
-/// A configuration that was read. Its Display is TOML: each value with its origin in a comment.
+/// Settings whose values hold passwords.
+const SECRETS: [&str; 2] = ["auth.redis_url", "auth.sql_url"];
+
+/// A configuration that was read. Its Display is TOML: each value with its origin in a comment, secrets apart.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The values.
@@ -39,8 +42,13 @@ impl fmt::Display for Loaded {
             }
             for setting in section.settings {
                 let value = setting.find(&values).ok_or(fmt::Error)?;
-                let line = format!("{} = {value}", setting.key);
-                writeln!(f, "{line:<44} # {}", self.origin(&setting.name()).unwrap_or_default())?;
+                let name = setting.name();
+                let is_hidden = SECRETS.contains(&&*name) && value.as_str().is_some_and(|text| !text.is_empty());
+                let line = match is_hidden {
+                    true => format!("{} = \"(secret)\"", setting.key),
+                    false => format!("{} = {value}", setting.key),
+                };
+                writeln!(f, "{line:<44} # {}", self.origin(&name).unwrap_or_default())?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::command::print;
+use crate::daemon::access;
 use crate::daemon::listeners::can_speak;
 use crate::failure::Failure;
 use crate::policy::Policy;
@@ -25,6 +26,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         layers = layers.file(file);
     }
     let configuration = layers.load()?.configuration;
+    access::check(&configuration.auth).map_err(|error| Failure::Policy(error.to_string()))?;
     configuration.listeners.iter().try_for_each(can_speak)?;
     if !configuration.acl.file.is_empty() {
         let read = actors::read_rights(Path::new(&configuration.acl.file));

@@ -6,6 +6,8 @@ use auth::{
     Authenticator, Hashing, Settings, anonymous, bans, certificate, flapping, http, jwt, limits, password, web,
 };
 
+mod directories;
+
 /// After this time one failure of an address, and of a name, is forgotten.
 const FORGET_ADDRESS: Duration = Duration::from_secs(1);
 const FORGET_NAME: Duration = Duration::from_secs(5);
@@ -14,8 +16,15 @@ const KEYS_BYTES_MAX: u64 = 1 << 20;
 
 /// The chain that the settings describe.
 pub(crate) fn chain(conf: &conf::Auth) -> Settings {
-    let named = [certificates(conf), tokens(conf), passwords(conf), server(conf)];
-    let mut authenticators: Vec<_> = named.into_iter().flatten().collect();
+    let own = [certificates(conf), tokens(conf), passwords(conf)];
+    let directories = directories::of(conf).into_iter();
+    let directories = directories.map(|one| Authenticator::Directory(Box::new(one)));
+    let mut authenticators: Vec<_> = own
+        .into_iter()
+        .flatten()
+        .chain(directories)
+        .chain(server(conf))
+        .collect();
     authenticators.extend(strangers(conf, authenticators.is_empty()));
     let defaults = limits::Settings::default();
     Settings {
@@ -50,6 +59,11 @@ pub(crate) fn chain(conf: &conf::Auth) -> Settings {
         },
         timeout: Duration::from_secs(conf.timeout_secs),
     }
+}
+
+/// Says whether this broker can do what the settings want of it.
+pub(crate) fn check(conf: &conf::Auth) -> Result<(), auth::OpenError> {
+    directories::of(conf).iter().try_for_each(auth::directory::check)
 }
 
 fn given(text: &str) -> Option<&str> {

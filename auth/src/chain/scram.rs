@@ -88,7 +88,7 @@ impl Chain {
 fn files(links: &Links) -> impl Iterator<Item = &crate::password::PasswordFile> {
     links.links.iter().filter_map(|link| match link {
         Link::PasswordFile(file) => Some(file),
-        Link::Jwt(_) | Link::Http(_) | Link::Certificate(_) | Link::Anonymous(_) => None,
+        Link::Jwt(_) | Link::Http(_) | Link::Directory(_) | Link::Certificate(_) | Link::Anonymous(_) => None,
     })
 }
 
