@@ -7,6 +7,7 @@
 //! [`Layers`] reads a configuration. Later layers win: the defaults, the file, the environment, the flags.
 //! A key or value that is not in the table is refused with its origin and a remedy; nothing is skipped in silence.
 
+mod access;
 mod configuration;
 mod consistency;
 mod environment;
@@ -22,7 +23,7 @@ mod origin;
 mod rule;
 mod table;
 
-pub use configuration::{
+pub use access::{
     Acl, Anonymous, Auth, CertificateName, DirectoryTls, LostSubscriptions, SessionsOf, TokenField, WideSubscriptions,
 };
 pub use configuration::{Broker, Configuration, Listener, Log, Packet, Retained, Rules, Session, Storage};

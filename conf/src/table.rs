@@ -230,7 +230,7 @@ macro_rules! section {
         }
 
         impl $section {
-            const TABLE: crate::table::Section = crate::table::Section {
+            pub(crate) const TABLE: crate::table::Section = crate::table::Section {
                 name: $name,
                 about: &[$($about),*],
                 settings: &[$(

@@ -2,7 +2,7 @@
 
 use broker::exchange::Refusal;
 
-const REASONS: [(&str, Refusal); 10] = [
+const REASONS: [(&str, Refusal); 11] = [
     ("not_authorized", Refusal::NotAuthorized),
     ("bad_credentials", Refusal::BadCredentials),
     ("bad_authentication_method", Refusal::BadAuthenticationMethod),
@@ -12,6 +12,7 @@ const REASONS: [(&str, Refusal); 10] = [
     ("quota_exceeded", Refusal::QuotaExceeded),
     ("packet_too_large", Refusal::PacketTooLarge),
     ("server_unavailable", Refusal::ServerUnavailable),
+    ("connection_rate_exceeded", Refusal::ConnectionRateExceeded),
     ("unspecified", Refusal::Unspecified),
 ];
 

@@ -266,12 +266,17 @@ def bans():
     return b"client outcast\n"
 
 
+def rules():
+    return b'[[rule]]\nname = "small"\non = ["publish"]\nwhen = "size(payload) > 9"\nthen = [{ deny = "packet_too_large" }]\n'
+
+
 #: Settings that name a file, and what makes a good one.
 FILES = {
     "auth.password_file": passwords,
     "auth.jwt_keys": key_set,
     "acl.file": rights,
     "auth.bans_file": bans,
+    "rules.file": rules,
 }
 #: What becomes of a good file.
 DAMAGES = {
@@ -284,7 +289,7 @@ DAMAGES = {
     "empty": lambda file, good: file.write_bytes(b""),
 }
 #: The last word of the log on a reload.
-RELOADED = ["rights reloaded", "acl.file stays as it was"]
+RELOADED = ["rules are as they were", "rules reloaded", "rules.file stays as it was"]
 #: An empty list of bans bans nobody, and an empty book of rights allows nothing: both say what they mean.
 FINE = {("auth.bans_file", "empty"), ("acl.file", "empty")}
 
