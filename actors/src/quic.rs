@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix::Addr;
+use auth::Chain;
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -54,7 +55,7 @@ impl QuicHouse {
     pub(crate) fn open(
         sockets: Vec<(Arc<Listener>, UdpSocket)>,
         lines: &[Addr<SessionActor>],
-        clock: Clock,
+        (clock, chain): (Clock, &Arc<Chain>),
     ) -> io::Result<Option<Self>> {
         if sockets.is_empty() {
             return Ok(None);
@@ -72,11 +73,12 @@ impl QuicHouse {
             drop(entered);
             endpoints.push((listener, endpoint, configs));
         }
-        let lines = lines.to_vec();
+        let (lines, chain) = (lines.to_vec(), Arc::clone(chain));
         let thread = std::thread::Builder::new().name("quic".to_owned());
         let thread = thread.spawn(move || {
             let doors = endpoints.into_iter().map(|(listener, endpoint, configs)| {
-                Door::new((listener, endpoint), configs, lines.clone(), clock, watched.clone())
+                let around = (clock, Arc::clone(&chain), watched.clone());
+                Door::new((listener, endpoint), configs, lines.clone(), around)
             });
             LocalSet::new().block_on(&runtime, serve(doors.collect(), watched.clone()));
         })?;

@@ -96,7 +96,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(&[ListenerSettings])) -> Re
         // Nobody waits at the door while sessions are being read.
         let doors = Doors::open(listeners, settings.lines)?;
         house.open(&settings, &doors.listeners, doors.sockets).await?;
-        let quic = QuicHouse::open(doors.datagrams, &house.lines, house.clock)?;
+        let quic = QuicHouse::open(doors.datagrams, &house.lines, (house.clock, &access.chain))?;
         on_ready(&doors.bound);
         let renewal = actix_rt::spawn(doors::renew_forever(doors.listeners.clone()));
         let name = stop.wait(&doors.listeners, &access, &house.lines).await;

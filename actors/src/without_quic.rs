@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 
 use actix::Addr;
+use auth::Chain;
 
 use crate::clock::Clock;
 use crate::listener::Listener;
@@ -17,7 +18,7 @@ impl QuicHouse {
     pub(crate) fn open(
         sockets: Vec<(Arc<Listener>, UdpSocket)>,
         _: &[Addr<SessionActor>],
-        _: Clock,
+        _: (Clock, &Arc<Chain>),
     ) -> io::Result<Option<Self>> {
         if sockets.is_empty() {
             return Ok(None);

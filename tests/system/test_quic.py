@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import time
 
@@ -46,7 +47,9 @@ class House:
             text += more.get(name, "")
         conf = directory / "quic.toml"
         conf.write_text(text)
-        names = ["--set", "auth.certificate_name=common_name", "--set", "auth.anonymous=allow"]
+        self.bans = directory / "bans"
+        self.bans.write_text("")
+        names = ["--set", f"auth.bans_file={self.bans}", "--set", "auth.certificate_name=common_name", "--set", "auth.anonymous=allow"]
         self.broker = exchange.Broker(directory, "--conf", conf, "--set", "log.level=debug", *names)
 
 
@@ -154,6 +157,21 @@ def test_one_stream_is_all_that_a_connection_has(door):
     more = [one.open_stream(), one.open_stream(unidirectional=True)]
     client.expect_silence(0.5)
     assert not any(one.was_acknowledged(stream) for stream in more)
+
+
+def test_a_banned_address_shakes_no_hands(house, door):
+    inside = Over(door().socket).greet("before-the-ban")
+    house.bans.write_text("address 127.0.0.1\n")
+    house.broker.process.send_signal(signal.SIGHUP)
+    try:
+        logged(house, "rights reloaded")
+        with pytest.raises(ConnectionError, match="0x2"):
+            door()
+        logged(house, "refusal=Banned")
+        inside.leave()
+    finally:
+        house.bans.write_text("")
+        house.broker.process.send_signal(signal.SIGHUP)
 
 
 def test_beyond_connections_max_a_client_is_refused_and_those_inside_stay(house, door):

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use actix::dev::SendError;
+use auth::Chain;
 use broker::line::Peer;
 use bytes::BytesMut;
 use quinn::{Connecting, Connection, Endpoint, Incoming};
@@ -51,6 +52,7 @@ pub(super) struct Door {
     configs: Configs,
     lines: Vec<Addr<SessionActor>>,
     clock: Clock,
+    chain: Arc<Chain>,
     stage: watch::Receiver<Stage>,
     bucket: RefCell<Bucket>,
     handshakes: Rc<Handshakes>,
@@ -64,8 +66,7 @@ impl Door {
         (listener, endpoint): (Arc<Listener>, Endpoint),
         configs: Configs,
         lines: Vec<Addr<SessionActor>>,
-        clock: Clock,
-        stage: watch::Receiver<Stage>,
+        (clock, chain, stage): (Clock, Arc<Chain>, watch::Receiver<Stage>),
     ) -> Self {
         let limits = listener.settings.limits;
         let (rate, burst) = (limits.connect_rate_per_sec, limits.connect_burst);
@@ -76,6 +77,7 @@ impl Door {
             configs,
             lines,
             clock,
+            chain,
             stage,
             bucket: RefCell::new(bucket),
             handshakes: Rc::default(),
@@ -127,7 +129,13 @@ impl Door {
     }
 
     fn receive(self: &Rc<Self>, incoming: Incoming) {
-        let address = incoming.remote_address();
+        let address = canonical(incoming.remote_address());
+        // Nobody shakes hands with an address that is banned.
+        if let Err(refusal) = self.chain.admits(address.ip()) {
+            let listener = &*self.listener.settings.name;
+            tracing::info!(peer = %address, listener, ?refusal, "connection closed before MQTT");
+            return incoming.refuse();
+        }
         let Some(permit) = self.listener.enter() else {
             incoming.refuse();
             return self.tell_refused();
