@@ -4,7 +4,6 @@
 the stream.
 """
 
-import select
 import socket
 import threading
 import time
@@ -12,6 +11,8 @@ import time
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
+
+from wire import readable
 
 TICK_SECS = 0.05
 
@@ -115,7 +116,7 @@ class Quic:
         wait = TICK_SECS if due is None else min(TICK_SECS, max(0.0, due - time.monotonic()))
         sources = [datagrams] + ([self._inner] if self.stream is not None and not self._closing else [])
         try:
-            ready = select.select(sources, [], [], wait)[0]
+            ready = readable(sources, wait)
         except (OSError, ValueError):
             return
         with self._lock:

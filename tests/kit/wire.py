@@ -6,7 +6,7 @@ bounded and in seconds.
 """
 
 import itertools
-import select
+import selectors
 import socket
 import struct
 import time
@@ -274,6 +274,14 @@ class Packet:
         return f"{self.kind.name} flags {self.flags:#x} reason {self.reason:#04x} {self.body[:60]!r} {self.properties}"
 
 
+def readable(sockets, seconds):
+    """Those of `sockets` that can be read, within `seconds`; whatever their numbers, which `select.select` bounds."""
+    with selectors.PollSelector() as selector:
+        for one in sockets:
+            selector.register(one, selectors.EVENT_READ)
+        return [key.fileobj for key, _ in selector.select(max(0.0, seconds))]
+
+
 class Wire:
     """One connection to a broker, with the client's side played by the test."""
 
@@ -313,7 +321,7 @@ class Wire:
             left = deadline - time.monotonic()
             # What TLS has decrypted already does not make its socket readable.
             pending = getattr(self.socket, "pending", int)()
-            if not pending and (left <= 0 or not select.select([self.socket], [], [], left)[0]):
+            if not pending and not readable([self.socket], left):
                 raise TimeoutError(f"nothing within {timeout or self.timeout} s, {len(self.buffer)} bytes pending")
             try:
                 more = self.socket.recv(65536)
