@@ -4,6 +4,7 @@
 the stream.
 """
 
+import contextlib
 import socket
 import threading
 import time
@@ -95,7 +96,8 @@ class Quic:
             if not self._muted:
                 try:
                     self.datagrams.sendto(datagram, address)
-                except BlockingIOError:
+                except OSError:
+                    # As lost on the way; after the end, the thread has closed the socket.
                     pass
 
     def _run(self):
@@ -134,7 +136,9 @@ class Quic:
     def _speak(self):
         said = self._inner.recv(65536)
         self._closing = not said
-        self.connection.send_stream_data(self.stream, said, end_stream=self._closing)
+        # What a broker no longer wants to hear is dropped, as TCP does it.
+        with contextlib.suppress(RuntimeError):
+            self.connection.send_stream_data(self.stream, said, end_stream=self._closing)
 
     def _hear(self):
         for _ in range(64):

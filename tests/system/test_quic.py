@@ -170,8 +170,12 @@ def test_a_banned_address_shakes_no_hands(house, door):
         logged(house, "refusal=Banned")
         inside.leave()
     finally:
+        reloads = house.broker.log().count("rights reloaded")
         house.bans.write_text("")
         house.broker.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 5
+        while house.broker.log().count("rights reloaded") == reloads and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def test_beyond_connections_max_a_client_is_refused_and_those_inside_stay(house, door):
