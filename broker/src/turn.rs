@@ -99,7 +99,7 @@ impl Turn {
         let verdict = self.overseer.on_running(exchange, request);
         if matches!(kind, Kind::Publish | Kind::Will) {
             self.set_off_from = self.set_off.len();
-            self.set_off.append(&mut self.overseer.take_messages());
+            self.overseer.take_messages(&mut self.set_off);
         }
         verdict
     }

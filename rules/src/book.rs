@@ -7,6 +7,7 @@ use crate::filter::inner;
 use crate::outcome::Effects;
 use crate::rates::{Rate, Rates};
 use crate::source::Source;
+use crate::tally::Counts;
 use crate::{Event, Limits, Outcome, RulesError, Tally, Verdict};
 use action::Action;
 use index::Index;
@@ -93,20 +94,20 @@ impl RuleBook {
         } else {
             event
         };
-        let mut candidates = std::mem::take(&mut outcome.candidates);
-        self.index.find(&self.rules, event, &mut candidates);
-        if !candidates.is_empty() {
-            let scope = Scope::new(event, &self.limits);
-            for number in &candidates {
-                let Some(rule) = self.rules.get(usize::from(*number)) else {
-                    continue;
-                };
-                if ask(*number, rule, &scope, tally, outcome) {
-                    break;
-                }
+        let Tally { counts, rates, latest } = tally;
+        let candidates = latest.rules(event, |found| self.index.find(&self.rules, event, found));
+        if candidates.is_empty() {
+            return;
+        }
+        let scope = Scope::new(event, &self.limits);
+        for number in candidates {
+            let Some(rule) = self.rules.get(usize::from(*number)) else {
+                continue;
+            };
+            if ask(*number, rule, &scope, (counts, rates), outcome) {
+                break;
             }
         }
-        outcome.candidates = candidates;
     }
 
     /// Whether any rule is about exchanges of this kind.
@@ -133,9 +134,14 @@ impl RuleBook {
 }
 
 /// Asks one rule; true if it decided.
-fn ask<'a>(number: u16, rule: &'a Rule, scope: &'a Scope<'a>, tally: &mut Tally, outcome: &mut Outcome) -> bool {
-    let result = effects(rule, scope, &mut tally.rates);
-    let counts = &tally.counts;
+fn ask<'a>(
+    number: u16,
+    rule: &'a Rule,
+    scope: &'a Scope<'a>,
+    (counts, rates): (&Counts, &mut Rates),
+    outcome: &mut Outcome,
+) -> bool {
+    let result = effects(rule, scope, rates);
     counts.asked(number);
     match result {
         Ok(None) => false,

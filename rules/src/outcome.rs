@@ -117,8 +117,6 @@ pub struct Outcome {
     pub(crate) failure: Option<(u16, Failure)>,
     /// A message that is refused, held or dropped is not changed; what it set off besides stands.
     pub(crate) effects: Effects,
-    /// The rules to look at.
-    pub(crate) candidates: Vec<u16>,
     /// Whether the last event left something to clear.
     pub(crate) is_used: bool,
 }
@@ -130,7 +128,6 @@ impl Default for Outcome {
             decided_by: None,
             failure: None,
             effects: Effects::default(),
-            candidates: Vec::new(),
             is_used: false,
         }
     }
@@ -211,13 +208,8 @@ impl Outcome {
 
     pub(crate) fn clear(&mut self) {
         if std::mem::take(&mut self.is_used) {
-            let candidates = std::mem::take(&mut self.candidates);
-            *self = Self {
-                candidates,
-                ..Self::default()
-            };
+            *self = Self::default();
         }
-        self.candidates.clear();
     }
 
     pub(crate) fn decide(&mut self, rule: u16, verdict: Verdict) {

@@ -1,11 +1,13 @@
-//! What one line remembers of the rules: counters and rates.
+//! What one line remembers of the rules: counters, rates and the latest topic.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::RuleBook;
+use broker::exchange::Kind;
+
 use crate::rates::Rates;
+use crate::{Event, RuleBook};
 
 /// How often a rule was met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +81,29 @@ fn add_one(count: Option<&AtomicU64>) {
 pub struct Tally {
     pub(crate) counts: Arc<Counts>,
     pub(crate) rates: Rates,
+    pub(crate) latest: Latest,
+}
+
+/// The rules to be asked about the topic that was asked about last: a client's messages come in runs of one topic.
+#[derive(Debug, Default)]
+pub(crate) struct Latest {
+    kind: Option<Kind>,
+    topic: String,
+    rules: Vec<u16>,
+}
+
+impl Latest {
+    /// Those rules, found by `find` if they are not known.
+    pub(crate) fn rules(&mut self, event: &Event<'_>, find: impl FnOnce(&mut Vec<u16>)) -> &[u16] {
+        if self.kind != Some(event.kind) || self.topic != event.topic {
+            self.kind = Some(event.kind);
+            self.topic.clear();
+            self.topic.push_str(event.topic);
+            self.rules.clear();
+            find(&mut self.rules);
+        }
+        &self.rules
+    }
 }
 
 impl Tally {
@@ -92,6 +117,7 @@ impl Tally {
         Self {
             counts: Arc::new(counts),
             rates: book.rates(),
+            latest: Latest::default(),
         }
     }
 

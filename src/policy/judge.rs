@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use broker::exchange::{Ask, Changes, Ended, Exchange, Kind, Overseer, Request, Verdict, phase};
 use broker::message::Message;
+use mqtt_codec::{PublishProperties, QoS};
 use rules::{Event, Level, Outcome, RuleBook, Tally};
 
 /// Asks the book, and does what it says.
@@ -72,7 +73,10 @@ impl Overseer for Judge {
         self.book.judges(kind)
     }
 
-    fn take_messages(&mut self) -> Vec<Arc<Message>> {
+    fn take_messages(&mut self, into: &mut Vec<Arc<Message>>) {
+        if !self.outcome.has_effects() {
+            return;
+        }
         let message = |republished: &rules::Republish| {
             Arc::new(Message {
                 topic: republished.topic.clone(),
@@ -85,55 +89,87 @@ impl Overseer for Judge {
                 id: 0,
             })
         };
-        self.outcome.republished().iter().map(message).collect()
+        into.extend(self.outcome.republished().iter().map(message));
     }
 }
 
 /// A request as the rules see it.
 fn event_of<'a>(request: &Request<'a>) -> Event<'a> {
+    let Asked {
+        topic,
+        qos,
+        retain,
+        payload,
+        properties,
+    } = asked(&request.ask);
     let identity = request.identity;
-    let event = Event {
+    Event {
+        kind: request.ask.kind(),
+        client_id: request.client_id,
         version: request.version.map_or(0, mqtt_codec::Version::level),
         user: request.username().unwrap_or_default(),
         groups: &identity.groups,
         listener: &identity.listener,
         address: request.address,
+        topic,
+        qos,
+        retain,
+        payload,
+        properties,
         now_ms: request.now.0,
-        ..Event::new(request.ask.kind(), request.client_id)
-    };
-    match request.ask {
-        Ask::Connect(_) => event,
-        Ask::Publish(publish) => Event {
+    }
+}
+
+/// What an event has of the packet.
+struct Asked<'a> {
+    topic: &'a str,
+    qos: QoS,
+    retain: bool,
+    payload: &'a [u8],
+    properties: Option<&'a PublishProperties>,
+}
+
+fn asked<'a>(ask: &Ask<'a>) -> Asked<'a> {
+    match *ask {
+        Ask::Publish(publish) => Asked {
             topic: &publish.topic,
             qos: publish.qos,
             retain: publish.retain,
             payload: &publish.payload,
             properties: publish.properties.as_deref(),
-            ..event
         },
-        Ask::Subscribe(wanted) => Event {
-            topic: &wanted.filter,
-            qos: wanted.qos,
-            ..event
-        },
-        Ask::Unsubscribe(filter) => Event { topic: filter, ..event },
-        Ask::Deliver(outgoing) => Event {
+        Ask::Deliver(outgoing) => Asked {
             qos: outgoing.qos,
             retain: outgoing.retain,
-            ..of_message(outgoing.message, event)
+            ..of_message(outgoing.message)
         },
-        Ask::Will(message) => of_message(message, event),
+        Ask::Will(message) => of_message(message),
+        Ask::Subscribe(wanted) => Asked {
+            qos: wanted.qos,
+            ..of_topic(&wanted.filter)
+        },
+        Ask::Unsubscribe(filter) => of_topic(filter),
+        Ask::Connect(_) => of_topic(""),
     }
 }
 
-fn of_message<'a>(message: &'a Message, event: Event<'a>) -> Event<'a> {
-    Event {
+fn of_message(message: &Message) -> Asked<'_> {
+    Asked {
         topic: &message.topic,
         qos: message.qos,
         retain: message.retain,
         payload: &message.payload,
         properties: message.properties.as_deref(),
-        ..event
+    }
+}
+
+const fn of_topic(topic: &str) -> Asked<'_> {
+    Asked {
+        topic,
+        qos: QoS::AtMostOnce,
+        retain: false,
+        payload: &[],
+        properties: None,
     }
 }
 

@@ -166,10 +166,10 @@ pub trait Overseer {
         true
     }
 
-    /// Takes the messages that the last judgement of a PUBLISH or a will set off. They are published as the broker's
-    /// own, after the one that was judged and whatever became of it, and not judged.
-    fn take_messages(&mut self) -> Vec<Arc<Message>> {
-        Vec::new()
+    /// Adds to `into` the messages that the last judgement of a PUBLISH or a will set off. They are published as the
+    /// broker's own, after the one that was judged and whatever became of it, and not judged.
+    fn take_messages(&mut self, into: &mut Vec<Arc<Message>>) {
+        let _ = into;
     }
 }
 

@@ -97,8 +97,8 @@ impl Overseer for Scribe {
 
     fn on_ended(&mut self, _: &Ended) {}
 
-    fn take_messages(&mut self) -> Vec<Arc<Message>> {
-        std::mem::take(&mut self.set_off)
+    fn take_messages(&mut self, into: &mut Vec<Arc<Message>>) {
+        into.append(&mut self.set_off);
     }
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::node::{Fold, Node, empty};
+use super::node::{Fold, Node, Operator, empty};
 use super::value::Value;
 use super::variable::Variable;
 use crate::rates::Rates;
@@ -121,7 +121,12 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     ///
     /// Why it has none.
     pub(crate) fn evaluate(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
-        self.step()?;
+        if !matches!(
+            node,
+            Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Present(_) | Node::Within(_)
+        ) {
+            self.step()?;
+        }
         match node {
             Node::Literal(literal) => Ok(literal.value()),
             Node::Variable(variable) => Ok(variable.value(self.scope.event)),
@@ -134,21 +139,17 @@ impl<'a, 'r> Evaluation<'a, 'r> {
                 self.look_at(self.scope.event.payload.len())?;
                 self.scope.json().map(Value::of_json)
             }
-            Node::Present(variable) => Ok(Value::Bool(variable.is_present(self.scope.event))),
             Node::Select(map, key) => self
                 .evaluate(map)?
                 .member(key)
                 .ok_or_else(|| Failure::Missing(key.clone())),
             Node::Has(map, key) => Ok(Value::Bool(self.evaluate(map)?.member(key).is_some())),
-            Node::Not(operand) => Ok(Value::Bool(!self.truth(operand)?)),
             Node::NotFalse(operand) => self.not_false(operand),
             Node::Negate(operand) => match self.evaluate(operand)? {
                 Value::Int(int) => int.checked_neg().map(Value::Int).ok_or(Failure::Overflow),
                 Value::Double(double) => Ok(Value::Double(-double)),
                 other => Err(Failure::NoSuchOverload("`-` before", other.name())),
             },
-            Node::And(both) => self.decided(both, false),
-            Node::Or(both) => self.decided(both, true),
             Node::Choose(parts) => {
                 let [condition, one, other] = parts.as_ref();
                 let chosen = if self.truth(condition)? { one } else { other };
@@ -169,15 +170,14 @@ impl<'a, 'r> Evaluation<'a, 'r> {
                     other => Err(Failure::NoSuchOverload("`matches` of", other.name())),
                 }
             }
-            Node::Within(cidr) => {
-                let address = self.scope.event.address;
-                Ok(Value::Bool(address.is_some_and(|address| cidr.contains(address))))
-            }
             Node::Rate(number) => {
                 let event = self.scope.event;
                 Ok(Value::Bool(self.rates.take(*number, event.client_id, event.now_ms)))
             }
             Node::Fold(fold) => self.fold(fold),
+            Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Present(_) | Node::Within(_) => {
+                self.truth(node).map(Value::Bool)
+            }
         }
     }
 
@@ -187,10 +187,60 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     ///
     /// Why it has none, or is none.
     pub(crate) fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
-        match self.evaluate(node)? {
-            Value::Bool(bool) => Ok(bool),
-            other => Err(Failure::NoSuchOverload("a condition that is", other.name())),
+        let event = self.scope.event;
+        match node {
+            Node::Not(operand) => {
+                self.step()?;
+                Ok(!self.truth(operand)?)
+            }
+            Node::And(both) => self.decided(both, false),
+            Node::Or(both) => self.decided(both, true),
+            Node::Present(variable) => {
+                self.step()?;
+                Ok(variable.is_present(event))
+            }
+            Node::Within(cidr) => {
+                self.step()?;
+                Ok(event.address.is_some_and(|address| cidr.contains(address)))
+            }
+            Node::Operate(operator, operands) => match self.compared(*operator, operands)? {
+                Some(truth) => Ok(truth),
+                None => self.evaluate(node).and_then(as_truth),
+            },
+            _ => self.evaluate(node).and_then(as_truth),
         }
+    }
+
+    /// What most conditions are: a whole number, or a text, that is there beside another, compared without making values
+    /// of them. `None` if it is not that.
+    fn compared(&mut self, operator: Operator, operands: &'a [Node; 2]) -> Result<Option<bool>, Failure> {
+        let [one, other] = operands;
+        let event = self.scope.event;
+        let ordering = if let (Some(one), Some(other)) = (one.plain_number(event), other.plain_number(event)) {
+            one.cmp(&other)
+        } else if let (Some(one), Some(other)) = (one.plain_text(event), other.plain_text(event)) {
+            self.look_at(one.len().max(other.len()))?;
+            one.cmp(other)
+        } else {
+            return Ok(None);
+        };
+        let truth = match operator {
+            Operator::Equal => ordering.is_eq(),
+            Operator::NotEqual => ordering.is_ne(),
+            Operator::Less => ordering.is_lt(),
+            Operator::LessOrEqual => ordering.is_le(),
+            Operator::Greater => ordering.is_gt(),
+            Operator::GreaterOrEqual => ordering.is_ge(),
+            Operator::Add
+            | Operator::Subtract
+            | Operator::Multiply
+            | Operator::Divide
+            | Operator::Remainder
+            | Operator::In
+            | Operator::Index => return Ok(None),
+        };
+        self.step()?;
+        Ok(Some(truth))
     }
 
     /// Whether `operand` is anything but false.
@@ -204,18 +254,15 @@ impl<'a, 'r> Evaluation<'a, 'r> {
 
     /// `&&` (decided by false) and `||` (decided by true): one operand that decides is enough, though the other has no
     /// value.
-    fn decided(&mut self, both: &'a [Node; 2], by: bool) -> Result<Value<'a>, Failure> {
+    fn decided(&mut self, both: &'a [Node; 2], by: bool) -> Result<bool, Failure> {
+        self.step()?;
         let [one, other] = both;
         let first = self.truth(one);
         if first == Ok(by) {
-            return Ok(Value::Bool(by));
+            return Ok(by);
         }
         let second = self.truth(other)?;
-        if second == by {
-            Ok(Value::Bool(by))
-        } else {
-            first.map(Value::Bool)
-        }
+        if second == by { Ok(by) } else { first }
     }
 
     fn fold(&mut self, fold: &'a Fold) -> Result<Value<'a>, Failure> {
@@ -291,5 +338,12 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     /// An empty list, for lists that are put together.
     pub(super) fn nothing() -> Value<'a> {
         empty()
+    }
+}
+
+fn as_truth(value: Value<'_>) -> Result<bool, Failure> {
+    match value {
+        Value::Bool(bool) => Ok(bool),
+        other => Err(Failure::NoSuchOverload("a condition that is", other.name())),
     }
 }

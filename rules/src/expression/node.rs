@@ -8,6 +8,7 @@ use regex::Regex;
 use super::cidr::Cidr;
 use super::value::Value;
 use super::variable::Variable;
+use crate::Event;
 
 /// One node of a checked expression.
 #[derive(Debug)]
@@ -41,6 +42,32 @@ pub(crate) enum Node {
     Fold(Box<Fold>),
     /// Whether it is not false: an error in an element does not stop a macro.
     NotFalse(Box<Self>),
+}
+
+impl Node {
+    /// A whole number that is written here or comes with the event; `None` if it has to be worked out.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others have to be worked out")]
+    pub(crate) fn plain_number(&self, event: &Event<'_>) -> Option<i64> {
+        match self {
+            Self::Literal(Literal::Int(int)) => Some(*int),
+            Self::Variable(variable) => variable.plain_number(event),
+            Self::Call(Function::Size, arguments) => match arguments.as_slice() {
+                [Self::Variable(Variable::Payload)] => i64::try_from(event.payload.len()).ok(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// As [`Node::plain_number`], of a text.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others have to be worked out")]
+    pub(crate) fn plain_text<'a>(&'a self, event: &Event<'a>) -> Option<&'a str> {
+        match self {
+            Self::Literal(Literal::Text(text)) => Some(text),
+            Self::Variable(variable) => variable.plain_text(event),
+            _ => None,
+        }
+    }
 }
 
 /// A macro: goes through a range, element by element, with an accumulator.

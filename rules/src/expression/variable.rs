@@ -123,6 +123,29 @@ impl Variable {
         }
     }
 
+    /// Its value, if it is a whole number that comes with every event.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others have to be worked out")]
+    pub(crate) fn plain_number(self, event: &Event<'_>) -> Option<i64> {
+        match self {
+            Self::Version => Some(event.version.into()),
+            Self::Qos => Some(u8::from(event.qos).into()),
+            Self::Now => i64::try_from(event.now_ms / 1000).ok(),
+            _ => None,
+        }
+    }
+
+    /// Its value, if it is a text that comes with every event.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others have to be worked out")]
+    pub(crate) const fn plain_text<'a>(self, event: &Event<'a>) -> Option<&'a str> {
+        match self {
+            Self::ClientId => Some(event.client_id),
+            Self::User => Some(event.user),
+            Self::Topic => Some(event.topic),
+            Self::Listener => Some(event.listener),
+            _ => None,
+        }
+    }
+
     /// Its value. A property that is absent is empty, 0 or false; [`Variable::is_present`] tells the difference.
     pub(crate) fn value<'a>(self, event: &Event<'a>) -> Value<'a> {
         let text = |text: &'a str| Value::Text(Cow::Borrowed(text));
