@@ -112,6 +112,7 @@ impl Session {
     }
 
     /// What its client asks of the overseer.
+    #[inline]
     pub(crate) fn request<'a>(&'a self, ask: Ask<'a>, now: Millis) -> Request<'a> {
         Request {
             client_id: &self.client_id,

@@ -30,10 +30,19 @@ struct Entry {
     topic: Box<str>,
 }
 
+/// The decision about the last PUBLISH: they come in runs of one client and one topic.
+#[derive(Debug, Default)]
+struct Latest {
+    asked: Option<Asked>,
+    topic: String,
+    allowed: bool,
+}
+
 /// Decisions of one line under one book, in two generations: when the younger is full, the older is forgotten, so that the
 /// bound costs no bookkeeping for each message.
 #[derive(Debug)]
 pub(crate) struct Lately {
+    latest: Latest,
     young: HashTable<Entry>,
     old: HashTable<Entry>,
     generation_max: usize,
@@ -44,6 +53,7 @@ impl Lately {
     /// Remembers up to `decisions_max` of them. `hasher` is seeded with what peers cannot know.
     pub(crate) fn new(decisions_max: usize, hasher: FixedState) -> Self {
         Self {
+            latest: Latest::default(),
             young: HashTable::new(),
             old: HashTable::new(),
             generation_max: decisions_max / 2,
@@ -52,7 +62,25 @@ impl Lately {
     }
 
     /// What was decided, or what `decide` says now.
+    #[inline]
     pub(crate) fn or_decide(&mut self, asked: Asked, topic: &str, decide: impl FnOnce() -> bool) -> bool {
+        let publishes = asked.action == Action::Publish;
+        if publishes && self.latest.asked == Some(asked) && *self.latest.topic == *topic {
+            return self.latest.allowed;
+        }
+        let allowed = self.recall_or_decide(asked, topic, decide);
+        if publishes && self.is_kept(topic) {
+            self.latest.asked = Some(asked);
+            self.latest.allowed = allowed;
+            self.latest.topic.clear();
+            self.latest.topic.push_str(topic);
+        }
+        allowed
+    }
+
+    // In line, because most questions go this way.
+    #[inline(always)]
+    fn recall_or_decide(&mut self, asked: Asked, topic: &str, decide: impl FnOnce() -> bool) -> bool {
         let hash = self.hash(asked, topic);
         let is_it = |entry: &Entry| entry.asked == asked && *entry.topic == *topic;
         if let Some(known) = self.young.find(hash, is_it) {
@@ -65,15 +93,20 @@ impl Lately {
             return allowed;
         }
         let allowed = decide();
-        if self.generation_max > 0 && topic.len() <= TOPIC_BYTES_MAX {
+        if self.is_kept(topic) {
             let topic = topic.into();
             self.insert(hash, Entry { asked, allowed, topic });
         }
         allowed
     }
 
+    const fn is_kept(&self, topic: &str) -> bool {
+        self.generation_max > 0 && topic.len() <= TOPIC_BYTES_MAX
+    }
+
     /// Forgets everything: another book is in force.
     pub(crate) fn clear(&mut self) {
+        self.latest = Latest::default();
         self.young = HashTable::new();
         self.old = HashTable::new();
     }
