@@ -32,7 +32,8 @@ section! {
         connect_burst: u32 = 2000, Range(1..=1_000_000), "connections";
         /// How long a connection may take to send its CONNECT.
         connect_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
-        /// How long a connection may take for its TLS handshake, and again for its WebSocket upgrade.
+        /// How long a connection may take for its PROXY header, for its TLS handshake and for its WebSocket upgrade: for each
+        /// of them.
         tls_handshake_timeout_secs: u64 = 10, Range(1..=3600), "seconds";
         /// TLS handshakes under way at once on one line of one listener, and of QUIC on one listener; one more ends the oldest
         /// of them.

@@ -53,7 +53,10 @@ class House:
             "ws": {"transport": "ws"},
             "wss": {"transport": "wss", **tls},
             "origin": {"transport": "ws", "origins": ["https://a.example"], "path": "/chosen"},
-            "proxied": {"transport": "tls", **tls, "proxy_protocol": "required", "trusted_proxies": ["127.0.0.1"]},
+            "proxied": {
+                "transport": "tls", **tls, "proxy_protocol": "required", "trusted_proxies": ["127.0.0.1"],
+                "tls_handshake_timeout_secs": 3,
+            },
             "forwarded": {"transport": "tcp", "proxy_protocol": "required", "trusted_proxies": ["10.0.0.0/8"]},
             "slow": {"transport": "wss", **tls, "tls_handshake_timeout_secs": 1, "tls_handshakes_max": 4},
         }

@@ -59,11 +59,11 @@ impl Opening {
     /// Does what the listener wants before MQTT. The connection is closed with an error.
     pub(super) async fn establish(&mut self) -> Result<(), Broken> {
         let listener = Arc::clone(self.permit.listener());
+        let limit = listener.settings.limits.handshake_timeout;
         if listener.settings.proxies.header_required {
-            within(proxy::TIME_LIMIT, "PROXY header", self.read_proxy_header(&listener)).await?;
+            within(limit, "PROXY header", self.read_proxy_header(&listener)).await?;
         }
         self.look_at_address(&listener)?;
-        let limit = listener.settings.limits.handshake_timeout;
         if let Some(security) = &listener.security {
             within(limit, "TLS handshake", self.shake_hands(security, &listener)).await?;
         }

@@ -1,12 +1,9 @@
 //! The PROXY protocol, version 1 and 2: who a client is that comes through a proxy.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use proxy_header::{Error, ParseConfig, ProxyHeader};
 
-/// For the whole header to come.
-pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(3);
 /// A header with what proxies add to it.
 const HEADER_BYTES_MAX: usize = 4 << 10;
 /// The longest header of version 1.
