@@ -277,9 +277,9 @@ fn a_new_identity_is_judged_anew() {
     let published = |world: &mut World| {
         world.publish(client, "a", "", QoS::AtLeastOnce);
         let packets = world.received(client);
-        let reason = |packet: &Packet| match packet {
-            Packet::Puback(puback) => Some(puback.reason),
-            _ => None,
+        let reason = |packet: &Packet| {
+            let Packet::Puback(puback) = packet else { return None };
+            Some(puback.reason)
         };
         packets.iter().find_map(reason)
     };
