@@ -32,7 +32,7 @@ def percentile(micros, percent):
     return sorted(micros)[min(len(micros) - 1, len(micros) * percent // 100)] / 1000
 
 
-def watched(house, secs, realtime):
+def watched(house, secs, realtime=False):
     """The latencies of a healthy pair, and the most memory meanwhile."""
     pair, most = probe(house, secs), house.rss_mib()
     if realtime:
