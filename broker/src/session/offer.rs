@@ -117,16 +117,8 @@ impl Session {
             return self.offer_judged(parcel, &message, &terms, turn);
         }
         let exchange = turn.start(Kind::Deliver);
-        match link.write_publish(self.key.slot(), parcel, &terms, turn) {
-            Ok(()) => {
-                turn.end(exchange.finish());
-                Offered::Taken
-            }
-            Err(reason) => {
-                turn.end(exchange.cancel());
-                Offered::Dropped(reason)
-            }
-        }
+        let written = link.write_publish(self.key.slot(), parcel, &terms, turn);
+        concluded(exchange, written, turn)
     }
 
     /// Writes a message of QoS 0 if the overseer lets it go. Nothing of QoS 0 is kept, so that a hold is a drop.
@@ -148,16 +140,7 @@ impl Session {
             (Some(link), Some(changed)) => link.write_changed(self.key.slot(), changed, terms, turn),
             (None, _) => Err(Drop::Away),
         };
-        match written {
-            Ok(()) => {
-                turn.end(exchange.finish());
-                Offered::Taken
-            }
-            Err(reason) => {
-                turn.end(exchange.cancel());
-                Offered::Dropped(reason)
-            }
-        }
+        concluded(exchange, written, turn)
     }
 
     fn offer_acknowledged(&mut self, parcel: &Parcel<'_>, delivery: Delivery, turn: &mut Turn) -> Offered {
@@ -452,6 +435,21 @@ impl Link {
         if !self.dirty {
             self.dirty = true;
             turn.dirty.push(slot);
+        }
+    }
+}
+
+/// Ends the exchange of a message of QoS 0 as the outbox took it.
+#[inline]
+fn concluded(exchange: Exchange<phase::Running>, written: Result<(), Drop>, turn: &mut Turn) -> Offered {
+    match written {
+        Ok(()) => {
+            turn.end(exchange.finish());
+            Offered::Taken
+        }
+        Err(reason) => {
+            turn.end(exchange.cancel());
+            Offered::Dropped(reason)
         }
     }
 }
