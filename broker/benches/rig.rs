@@ -208,6 +208,7 @@ impl Rig {
         self.reads.extend_from_slice(bytes);
         let mut bytes: Bytes = self.reads.split().freeze();
         let size_max = self.line.limits().packet_bytes_max;
+        self.line.clock_is(1000);
         while let Some(packet) = decode(&mut bytes, self.path.version, size_max).expect("a good packet") {
             let flow = self.line.receive(connection, packet, Millis(1));
             assert_eq!(flow, Flow::Continue);
@@ -224,6 +225,7 @@ impl Rig {
             };
             let written = out.len();
             out.advance(written);
+            self.line.clock_is(1100);
             self.line.flushed(slot, written, Millis(1));
         }
         self.dirty = dirty;

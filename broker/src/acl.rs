@@ -109,7 +109,7 @@ pub enum Ground {
 }
 
 /// The rights of all clients: a book that does not change, shared by all that hold it.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Rights(Option<Arc<Book>>);
 
 impl Rights {

@@ -2,8 +2,15 @@
 
 use mqtt_codec::QoS;
 
+pub use law::{Copies, Law};
+
+use crate::acl::Action;
+use crate::classes::{self, ClassCount};
 use crate::exchange::{Ended, Kind, Refusal, Status};
+use crate::histogram::Histogram;
 use crate::limits::Limit;
+
+mod law;
 
 /// Why a message did not reach a receiver that had asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +81,16 @@ pub struct Counters {
     pub queued: u64,
     /// Messages sent and not acknowledged now.
     pub inflight: u64,
+    /// PUBLISH exchanges of clients that await their PUBREL or the end of a hold now.
+    pub publish_open: u64,
+    /// Where copies came from and went to.
+    pub copies: Copies,
+    /// From the read of a PUBLISH to the write of its delivery.
+    pub delivery: Histogram,
+    /// Messages by the filters and by the groups of [`Limits::classes`](crate::limits::Limits::classes).
+    pub of_filters: Vec<ClassCount>,
+    /// See `of_filters`.
+    pub of_groups: Vec<ClassCount>,
     /// Messages dropped, by [`Drop`].
     pub dropped: [u64; Drop::ALL.len()],
     /// Exchanges started, by [`Kind`].
@@ -84,6 +101,8 @@ pub struct Counters {
     pub canceled: [u64; Kind::ALL.len()],
     /// Exchanges stopped, by [`Kind`] and [`Refusal`].
     pub stopped: [[u64; Refusal::ALL.len()]; Kind::ALL.len()],
+    /// Questions put to the rights, by [`Action`]: refused, allowed.
+    pub asked: [[u64; 2]; Action::ALL.len()],
     /// How often clients reached a limit, by [`Limit`].
     pub limited: [u64; Limit::ALL.len()],
     /// Connections closed by a limit before they spoke MQTT.
@@ -99,6 +118,13 @@ pub struct Counters {
 impl Counters {
     pub(crate) fn count_drop(&mut self, reason: Drop) {
         if let Some(count) = self.dropped.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
+    pub(crate) fn count_asked(&mut self, action: Action, allowed: bool) {
+        let of_action = self.asked.get_mut(action as usize);
+        if let Some(count) = of_action.and_then(|counts| counts.get_mut(usize::from(allowed))) {
             *count += 1;
         }
     }
@@ -158,6 +184,16 @@ impl Counters {
         started.saturating_sub(ended)
     }
 
+    /// Questions put to the rights: the action, how often it was refused and allowed. [`Action::Retain`] is part of the
+    /// question on publishing.
+    pub fn rights(&self) -> impl Iterator<Item = (&'static str, [u64; 2])> + '_ {
+        Action::ALL
+            .iter()
+            .zip(self.asked)
+            .filter(|(action, _)| **action != Action::Retain)
+            .map(|(action, counts)| (action.name(), counts))
+    }
+
     /// Messages dropped, whatever the reason.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
@@ -187,6 +223,11 @@ impl Counters {
         for (mine, theirs) in pairs {
             *mine += theirs;
         }
+        self.publish_open += other.publish_open;
+        self.copies.add(other.copies);
+        self.delivery.add(&other.delivery);
+        classes::add(&mut self.of_filters, &other.of_filters);
+        classes::add(&mut self.of_groups, &other.of_groups);
         add_all(&mut self.publish_in, &other.publish_in);
         add_all(&mut self.publish_out, &other.publish_out);
         add_all(&mut self.dropped, &other.dropped);
@@ -194,6 +235,9 @@ impl Counters {
         add_all(&mut self.started, &other.started);
         add_all(&mut self.finished, &other.finished);
         add_all(&mut self.canceled, &other.canceled);
+        for (mine, theirs) in self.asked.iter_mut().zip(&other.asked) {
+            add_all(mine, theirs);
+        }
         for (mine, theirs) in self.stopped.iter_mut().zip(&other.stopped) {
             add_all(mine, theirs);
         }

@@ -9,9 +9,11 @@ use crate::key::SessionKey;
 use crate::limits::{Limit, LimitReached};
 use crate::line::{ConnectionKey, Peer, Proving};
 use crate::message::Message;
+use crate::notes::Note;
 use crate::router::{Receiver, ShareKey};
 use crate::routing::RouteRequest;
 use crate::session::{Outbox, Trail};
+use crate::traces::Span;
 
 /// A wish that leaves a line.
 #[derive(Debug)]
@@ -25,9 +27,13 @@ pub enum Effect {
     Resume(ConnectionKey),
     /// Tell the log that a client has reached a limit.
     Limited(Box<LimitReached>),
+    /// Tell the flight recorder, and those who watch, what was decided about a client.
+    Noted(Box<Note>),
     /// Have a client judged that authenticates again; the verdict comes back by
     /// [`Line::judged`](crate::line::Line::judged).
     Prove(Box<Proving>),
+    /// Tell who watches of a step of a traced message.
+    Traced(Box<Span>),
 }
 
 /// The end of a connection.
@@ -91,10 +97,39 @@ pub enum Cause {
     IdentityExpired,
     /// The broker: the client did not prove itself again when it set out to, for this reason.
     NotProven(&'static str),
+    /// The broker: other settings do not let it stay.
+    Expelled(Parting),
     /// The broker is stopping.
     ServerStopping,
+    /// The operator, who sends clients to another server.
+    SentAway,
+    /// The broker: an operator ended the connection, with his words.
+    Administrative(String),
     /// The broker: an error of its own, in this connection alone.
     Panic,
+}
+
+/// Why other settings do not let a connected client stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// The listener that it came in by is closed or is another one; with its number.
+    ListenerGone(u32),
+    /// Its client identifier, its user name or its address is banned.
+    Banned,
+    /// Nobody knows its user any more, or nobody lets in clients without a name.
+    NotKnown,
+}
+
+impl Parting {
+    /// What its client is told.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::ListenerGone(_) => "this listener is closed",
+            Self::Banned => "the client is banned",
+            Self::NotKnown => "the client is known no more",
+        }
+    }
 }
 
 impl Cause {
@@ -114,7 +149,10 @@ impl Cause {
             | Self::TooFast(_)
             | Self::RightLost
             | Self::IdentityExpired
+            | Self::Expelled(_)
             | Self::ServerStopping
+            | Self::SentAway
+            | Self::Administrative(_)
             | Self::Panic => "broker",
         }
     }
@@ -141,7 +179,11 @@ impl std::fmt::Display for Cause {
             Self::RightLost => f.write_str("a change of rights took a subscription of this client"),
             Self::IdentityExpired => f.write_str("credentials expired"),
             Self::NotProven(why) => write!(f, "re-authentication failed: {why}"),
+            Self::Expelled(why) => write!(f, "other settings are in force: {}", why.says()),
             Self::ServerStopping => f.write_str("broker stopping"),
+            Self::SentAway => f.write_str("sent to another server by the operator"),
+            Self::Administrative(words) if words.is_empty() => f.write_str("ended by an operator"),
+            Self::Administrative(words) => write!(f, "ended by an operator: {words}"),
             Self::Panic => f.write_str("internal error"),
         }
     }

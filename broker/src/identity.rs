@@ -29,6 +29,8 @@ pub struct Identity {
     pub expires_at: Option<Millis>,
     /// The name of the listener that he came in by.
     pub listener: Arc<str>,
+    /// How he was known, in the words of whoever knew him; empty: he was not asked.
+    pub method: &'static str,
     /// Its name is all that is known: see [`Identity::shadow`].
     pub is_shadow: bool,
 }
@@ -50,6 +52,7 @@ impl Identity {
             grants: Vec::new(),
             expires_at: None,
             listener,
+            method: "",
             is_shadow: false,
         }
     }

@@ -5,16 +5,21 @@
 //! clients fits in one unit test, and why a failing seed replays exactly.
 
 pub mod acl;
+pub mod classes;
 pub mod counters;
 pub mod durable;
 pub mod effect;
 pub mod exchange;
+#[cfg(feature = "faults")]
+mod faults;
+pub mod histogram;
 pub mod identity;
 pub mod key;
 pub mod limits;
 pub mod line;
 pub mod memory;
 pub mod message;
+pub mod notes;
 pub mod presence;
 pub mod router;
 pub mod routing;
@@ -22,4 +27,5 @@ pub mod session;
 pub mod state;
 pub mod tables;
 mod timers;
+pub mod traces;
 mod turn;

@@ -2,7 +2,9 @@
 
 use mqtt_codec::{PacketId, TopicFilter};
 
+use crate::classes::Classes;
 use crate::durable::Durability;
+use crate::traces::TraceLimits;
 
 mod limit;
 mod rates;
@@ -99,6 +101,10 @@ pub struct Limits {
     pub access: Access,
     /// How fast one client may send.
     pub rates: RateBook,
+    /// Which messages are traced.
+    pub traces: TraceLimits,
+    /// What is counted apart.
+    pub classes: Classes,
 }
 
 impl Default for Limits {
@@ -129,6 +135,8 @@ impl Default for Limits {
             response_prefix: "response/".to_owned(),
             access: Access::default(),
             rates: RateBook::default(),
+            traces: TraceLimits::default(),
+            classes: Classes::default(),
         }
     }
 }

@@ -12,6 +12,10 @@ use mqtt_codec::ClientId;
 pub use admit::{Admission, HeldConnect, home_line};
 pub use authenticate::{Heard, Proof, Proving};
 pub use close::Lost;
+pub use drain::{Elsewhere, Slice};
+pub use operate::Published;
+pub use review::{Clients, Findings, MayStay, Review};
+pub use survey::{Best, Order, OrderBy, Question, Sight, Subscribed, SubscriptionQuestion};
 
 use crate::acl::{Lately, Rights};
 use crate::counters::Counters;
@@ -23,15 +27,19 @@ use crate::key::SessionKey;
 use crate::limits::{Limits, Noticed};
 use crate::memory::Memory;
 use crate::message::Millis;
+use crate::notes::{Decision, Notes};
 use crate::presence::Presence;
 use crate::session::{Outbox, Session, Templates};
 use crate::tables::Tables;
 use crate::timers::Timers;
+use crate::traces::Traces;
 use crate::turn::{Judged, Turn};
 use directory::Directory;
+use drain::Awaited;
 use estate::Estate;
 use routes::TopicCache;
 use share::Rotation;
+use traces::trace_delivered;
 
 mod acknowledge;
 mod admit;
@@ -39,20 +47,27 @@ mod alias;
 mod authenticate;
 mod close;
 mod directory;
+mod drain;
 mod estate;
 mod filters;
 mod hold;
 mod kept;
+mod limits;
 mod memory;
+mod noted;
+mod operate;
 mod oversee;
 mod pace;
 mod publish;
 mod receive;
+mod review;
 mod rights;
 mod routes;
 mod share;
 mod subscribe;
+mod survey;
 mod tick;
+mod traces;
 mod will;
 
 /// Names one connection: the slot of its session and the number of the connection in it.
@@ -140,6 +155,8 @@ pub struct Line {
     forwards: Vec<Vec<Forward>>,
     /// Sessions that ended and are still being read for what others are to have.
     estates: Vec<Estate>,
+    /// Clients that may come back after another binary has taken over.
+    awaited: Awaited,
     turn: Turn,
 }
 
@@ -173,13 +190,18 @@ impl Line {
             directory: Directory::new(hasher.clone()),
             epochs: 0,
             cache: TopicCache::new(limits.cached_topics_max, hasher.clone()),
-            rotation: Rotation::new(hasher),
+            rotation: Rotation::new(hasher.clone()),
             forwards: (0..lines).map(|_| Vec::new()).collect(),
             estates: Vec::new(),
+            awaited: Awaited::new(hasher.clone()),
             turn: Turn {
                 now: Millis::default(),
+                micros: 0,
+                #[cfg(feature = "faults")]
+                lossy: crate::faults::Lossy::default(),
                 keeper: Keeper::new(index, &limits, serial),
                 limits,
+                traces: Traces::new(hasher),
                 counters: Counters::default(),
                 templates: Templates::default(),
                 timers: Timers::default(),
@@ -198,6 +220,7 @@ impl Line {
                 handed_back: Vec::new(),
                 ending: Vec::new(),
                 noticed: Noticed::default(),
+                notes: Notes::default(),
                 effects: Vec::new(),
                 buffers: Vec::new(),
             },
@@ -208,6 +231,12 @@ impl Line {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.turn.counters
+    }
+
+    /// Topics whose receivers this line remembers.
+    #[must_use]
+    pub fn topics_cached(&self) -> usize {
+        self.cache.len()
     }
 
     /// The bounds that this line keeps.
@@ -273,6 +302,9 @@ impl Line {
         if let Some(link) = &mut session.link {
             link.is_greeted |= written > 0;
             link.spurt = 0;
+            if let Some(traced) = link.count_delivered(&mut self.turn) {
+                trace_delivered(traced.0, &session.client_id, self.index, &mut self.turn);
+            }
             if let Some(buffer) = link.out.release() {
                 self.turn.give_back(buffer);
             }
@@ -281,6 +313,18 @@ impl Line {
         if session.has_more() {
             session.ask_for_turn(&mut self.turn);
         }
+    }
+
+    /// The time of this moment in microseconds of the clock of [`Millis`]: what is received next arrived then, what was
+    /// written last was delivered then. Without it no delivery is timed.
+    pub fn clock_is(&mut self, micros: u64) {
+        self.turn.micros = micros;
+    }
+
+    /// Loses each so many deliveries without a trace; 0: none.
+    #[cfg(feature = "faults")]
+    pub fn lose_every(&mut self, deliveries: u64) {
+        self.turn.lossy = crate::faults::Lossy::every(deliveries);
     }
 
     /// Counts a connection that was closed by a limit before it spoke MQTT.
@@ -327,6 +371,11 @@ impl Line {
             self.directory.insert(slot, &self.slots);
             self.turn.counters.sessions += 1;
         }
+        if let Some(session) = self.slots.get(slot as usize).and_then(|slot| slot.session.as_deref())
+            && self.turn.notes.watched
+        {
+            self.turn.note(&session.client_id, Decision::SessionCreated);
+        }
         slot
     }
 
@@ -338,6 +387,9 @@ impl Line {
         self.free.push(slot);
         self.turn.counters.sessions -= 1;
         self.directory.remove(&session.client_id, slot);
+        if self.turn.notes.watched {
+            self.turn.note(&session.client_id, Decision::SessionEnded);
+        }
         Some(session)
     }
 

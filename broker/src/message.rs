@@ -1,10 +1,13 @@
 //! An application message that the broker has taken over, and the instant type of this crate.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use mqtt_codec::{PublishProperties, QoS, TopicName};
 
 use crate::durable::MessageId;
 use crate::key::SessionKey;
+use crate::traces::TraceContext;
 
 /// Milliseconds on the caller's clock, which never goes back: not while the broker runs, and with a store that outlives
 /// it not from one start to the next. The brain never reads a clock: time is an argument.
@@ -52,6 +55,10 @@ pub struct Message {
     pub publisher: Option<SessionKey>,
     /// Names its body in the store where several queues share it; 0: none has asked for a name.
     pub id: u64,
+    /// When its PUBLISH was read, in microseconds of the clock of [`Millis`]; 0: it is not known, or does not count.
+    pub arrived_micros: u64,
+    /// The trace that it belongs to, if it is sampled.
+    pub trace: Option<Arc<TraceContext>>,
 }
 
 impl Message {

@@ -128,6 +128,14 @@ impl Router {
         }
     }
 
+    /// Keeps other bounds from here on; subscriptions beyond them stay. The seed stays that of the start.
+    pub fn set_limits(&mut self, limits: RouterLimits) {
+        self.limits = RouterLimits {
+            seed: self.limits.seed,
+            ..limits
+        };
+    }
+
     /// Adds a subscription, or replaces the session's subscription with the same filter; returns whether there was one:
     /// [MQTT-3.8.4-3] in 3.1.1 and in 5.0.
     ///
@@ -212,6 +220,12 @@ impl Router {
             Some((TopicFilter::new(filter).ok()?, subscriber.options))
         };
         places.iter().filter_map(subscription).collect()
+    }
+
+    /// How many subscriptions a session has.
+    #[must_use]
+    pub fn subscription_count_of(&self, session: SessionKey) -> usize {
+        self.sessions.get(&session).map_or(0, Roll::len)
     }
 
     /// Subscriptions of all sessions.

@@ -28,6 +28,7 @@ mod inflight;
 mod judge;
 mod kept;
 mod link;
+mod measure;
 mod offer;
 mod outbox;
 mod parcel;

@@ -26,6 +26,11 @@ pub trait Tables: std::fmt::Debug {
     /// The subscriptions of a session, in no particular order.
     fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)>;
 
+    /// How many subscriptions a session has.
+    fn subscription_count(&self, session: SessionKey) -> usize {
+        self.subscriptions(session).len()
+    }
+
     /// Stores a retained message, replaces the one before, or clears it where the payload is empty.
     ///
     /// # Errors

@@ -15,15 +15,23 @@ use crate::key::SessionKey;
 use crate::limits::{Limit, LimitReached, Limits, Noticed};
 use crate::memory::Memory;
 use crate::message::{Message, Millis};
+use crate::notes::{Decision, Note, Notes};
 use crate::presence::Presence;
 use crate::session::{Buffer, Delivery, Session, Templates};
 use crate::tables::Tables;
 use crate::timers::Timers;
+use crate::traces::{Span, Traces};
 
 /// The line's own things, apart from its sessions.
 pub(crate) struct Turn {
     pub(crate) now: Millis,
+    /// The same as far as the shell told it, in microseconds; 0: it did not.
+    pub(crate) micros: u64,
+    #[cfg(feature = "faults")]
+    pub(crate) lossy: crate::faults::Lossy,
     pub(crate) limits: Limits,
+    /// The traces of sampled messages.
+    pub(crate) traces: Traces,
     pub(crate) counters: Counters,
     pub(crate) keeper: Keeper,
     pub(crate) templates: Templates,
@@ -54,6 +62,8 @@ pub(crate) struct Turn {
     pub(crate) ending: Vec<(u32, Cause)>,
     /// Which limits the log was told of, and when.
     pub(crate) noticed: Noticed,
+    /// Which decisions were noted, and when.
+    pub(crate) notes: Notes,
     pub(crate) effects: Vec<Effect>,
     /// Buffers that outboxes take turns with.
     #[expect(clippy::vec_box, reason = "an outbox takes one as it is, by pointer")]
@@ -133,15 +143,47 @@ impl Turn {
         };
         let rights = &self.rights;
         let decide = || rights.decide(&session.subject(), action, topic, qos, retain).allowed;
-        self.lately.or_decide(asked, topic, decide)
+        let allowed = self.lately.or_decide(asked, topic, decide);
+        self.counters.count_asked(action, allowed);
+        allowed
     }
 
     pub(crate) fn drop_message(&mut self, reason: Drop) {
         self.counters.count_drop(reason);
     }
 
+    /// Tells who watches of a step of a traced message.
+    pub(crate) fn traced(&mut self, span: Span) {
+        self.effects.push(Effect::Traced(Box::new(span)));
+    }
+
+    /// Drops a message before it was matched with anyone.
+    pub(crate) fn drop_unmatched(&mut self, reason: Drop) {
+        self.counters.copies.made += 1;
+        self.drop_message(reason);
+    }
+
+    /// Counts the delivery of a message that has waited.
+    #[inline(never)]
+    pub(crate) fn count_waited(&mut self, arrived_micros: u64) {
+        let now = self.micros.max(self.now.0.saturating_mul(1000));
+        self.counters.delivery.observe(now.saturating_sub(arrived_micros), 1);
+    }
+
+    /// Notes a decision about a client, unless the same was noted a moment ago.
+    pub(crate) fn note(&mut self, client_id: &ClientId, decision: Decision) {
+        if let Some(times) = self.notes.take(client_id, &decision, self.now) {
+            self.effects.push(Effect::Noted(Box::new(Note {
+                client_id: client_id.clone(),
+                times,
+                decision,
+            })));
+        }
+    }
+
     /// Counts that a client has reached a limit, and has the log told now and then.
     pub(crate) fn reached(&mut self, limit: Limit, client_id: &ClientId) {
+        self.note(client_id, Decision::Limited(limit));
         self.counters.count_limit(limit);
         if let Some(times) = self.noticed.note(limit, self.now) {
             self.effects.push(Effect::Limited(Box::new(LimitReached {

@@ -18,12 +18,14 @@ use broker::effect::{Cause, ClosingRecord, Effect};
 use broker::exchange::{Open, Overseer};
 use broker::identity::{Arriving, Identity};
 use broker::limits::{LimitReached, Limits};
-use broker::line::{Admission, ConnectionKey, Flow, Line, LineSetup, Lost, Peer, Proof, Proving, home_line};
+use broker::line::{Admission, ConnectionKey, Elsewhere, Flow, Line, LineSetup, Lost, Peer, Proof, Proving, home_line};
 use broker::message::Millis;
+use broker::notes::Note;
 use broker::presence::Presence;
 use broker::router::{RetainedLimits, RouterLimits};
 use broker::routing::{RouteRequest, carry_out};
 use broker::session::Outbox;
+use broker::traces::Span;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Connect, Packet, Version, decode, decode_connect};
 
@@ -34,6 +36,7 @@ use tables::WorldTables;
 mod client;
 mod crash;
 pub mod packets;
+mod reload;
 pub mod store;
 mod tables;
 
@@ -116,9 +119,17 @@ pub struct World {
     waiting_routes: Vec<(usize, RouteRequest)>,
     /// What the log was told of limits.
     pub notices: Vec<LimitReached>,
+    /// What was noted about clients.
+    pub notes: Vec<Note>,
     fresh: u128,
+    /// Steps of traced messages.
+    pub spans: Vec<Span>,
+    /// The law is not looked at: a test breaks it on purpose.
+    pub lawless: bool,
     /// Most packets that a line wrote in one go while it worked or read.
     pub longest_spurt: u64,
+    /// For how long the next start awaits clients before it publishes their wills.
+    grace_millis: u64,
 }
 
 impl World {
@@ -151,14 +162,25 @@ impl World {
             hold_routes: false,
             waiting_routes: Vec::new(),
             notices: Vec::new(),
+            notes: Vec::new(),
             fresh: 0,
+            spans: Vec::new(),
+            lawless: false,
             longest_spurt: 0,
+            grace_millis: 0,
         }
     }
 
     /// With sessions that survive the broker as the class says.
     pub fn keeping(durability: Durability) -> Self {
         Self::limited(|limits| limits.durability = durability)
+    }
+
+    /// Whether somebody watches what happens on the lines.
+    pub fn watch(&mut self, watched: bool) {
+        for line in &mut self.lines {
+            line.set_watched(watched);
+        }
     }
 
     /// Puts a book of rights in force.
@@ -276,6 +298,7 @@ impl World {
             return;
         };
         let line = &mut self.lines[connection.line];
+        line.clock_is(self.now.0 * 1000);
         let size_max = line.limits().packet_bytes_max;
         let before = connection.unread.len();
         let mut flow = loop {
@@ -419,6 +442,14 @@ impl World {
         self.settle();
     }
 
+    /// The operator sends clients away, so many on each line.
+    pub fn send_away(&mut self, to: &Elsewhere, max: usize) -> usize {
+        let ended = (0..self.lines.len()).map(|line| self.lines[line].send_away(to, 0, max, self.now).ended);
+        let ended = ended.collect::<Vec<_>>().into_iter().sum();
+        self.settle();
+        ended
+    }
+
     /// Does all that follows, until nothing does.
     pub fn settle(&mut self) {
         // Far beyond what any story needs: lines that keep each other busy for ever are a fault to be seen.
@@ -441,11 +472,23 @@ impl World {
                 }
             }
             busy |= self.hear_from_store();
+            self.check_law();
             if !busy {
                 return;
             }
         }
         panic!("the broker does not come to rest");
+    }
+
+    /// Whatever was received and whatever was to be delivered is somewhere.
+    pub fn check_law(&self) {
+        if self.lawless {
+            return;
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            let law = line.counters().law();
+            assert_eq!(law.unaccounted(), 0, "line {index}: {law:?}");
+        }
     }
 
     fn carry_out_effects(&mut self, line: usize) -> bool {
@@ -462,6 +505,8 @@ impl World {
                     }
                 }
                 Effect::Limited(reached) => self.notices.push(*reached),
+                Effect::Noted(note) => self.notes.push(*note),
+                Effect::Traced(span) => self.spans.push(*span),
                 Effect::Prove(proving) => {
                     if let Some(proof) = (self.config.judge)(&proving) {
                         self.lines[line].judged(proving.connection, proof, self.now);
@@ -514,6 +559,7 @@ impl World {
         let (_, out) = self.lines[line].outbox(slot).unwrap();
         let bytes = take_all(out);
         self.arrive(client, &bytes);
+        self.lines[line].clock_is(self.now.0 * 1000);
         self.lines[line].flushed(slot, bytes.len(), self.now);
     }
 

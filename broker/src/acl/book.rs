@@ -24,7 +24,7 @@ pub(super) enum Who {
 type Named = HashMap<Box<str>, Section, FixedState>;
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Book {
     everyone: Section,
     anonymous: Section,

@@ -61,6 +61,14 @@ impl Lately {
         }
     }
 
+    /// Remembers up to so many from here on.
+    pub(crate) fn resize(&mut self, decisions_max: usize) {
+        self.generation_max = decisions_max / 2;
+        if self.young.len().max(self.old.len()) > self.generation_max {
+            *self = Self::new(decisions_max, self.hasher.clone());
+        }
+    }
+
     /// What was decided, or what `decide` says now.
     #[inline]
     pub(crate) fn or_decide(&mut self, asked: Asked, topic: &str, decide: impl FnOnce() -> bool) -> bool {

@@ -55,7 +55,7 @@ fn number(address: IpAddr) -> u128 {
 }
 
 /// Sections by network: one look for each prefix length that is in use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Networks {
     sections: HashMap<Network, Section, FixedState>,
     prefixes: Vec<u8>,

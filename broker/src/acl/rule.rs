@@ -19,6 +19,23 @@ pub enum Action {
     Receive,
 }
 
+impl Action {
+    /// All actions, in the order of the counters.
+    pub const ALL: [Self; 5] = [Self::Publish, Self::Will, Self::Retain, Self::Subscribe, Self::Receive];
+
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Will => "will",
+            Self::Retain => "retain",
+            Self::Subscribe => "subscribe",
+            Self::Receive => "receive",
+        }
+    }
+}
+
 /// Several [`Action`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actions(u8);

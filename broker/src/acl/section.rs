@@ -30,7 +30,7 @@ pub(super) enum RuleKind {
 }
 
 /// A rule where its filter ends.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Leaf {
     rank: Rank,
     allow: bool,
@@ -39,7 +39,7 @@ struct Leaf {
 }
 
 /// One level of the rules' filters.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Node {
     texts: HashMap<Box<str>, u32, FixedState>,
     any: Option<u32>,
@@ -69,7 +69,7 @@ pub(super) struct Ruling {
 }
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Section {
     nodes: Vec<Node>,
     /// All rules, to be looked through for those that a filter touches in part.

@@ -51,6 +51,11 @@ impl Keeper {
         }
     }
 
+    /// What the messages of some topics survive from here on.
+    pub(crate) fn set_rules(&mut self, rules: Vec<(TopicFilter, Durability)>) {
+        self.rules = rules;
+    }
+
     /// What sessions and subscriptions survive; with [`Durability::Memory`] none is kept.
     pub(crate) const fn sessions(&self) -> Durability {
         self.sessions

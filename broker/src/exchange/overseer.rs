@@ -136,6 +136,8 @@ impl Changes {
             expires_at: message.expires_at,
             publisher: message.publisher,
             id: 0,
+            arrived_micros: message.arrived_micros,
+            trace: message.trace.clone(),
         }
     }
 

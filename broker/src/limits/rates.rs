@@ -149,6 +149,13 @@ impl Pace {
         }
     }
 
+    /// Keeps other rates from here on. What was sent before is not forgotten.
+    pub(crate) fn change(&mut self, rates: &Arc<Rates>) {
+        if !Arc::ptr_eq(&self.rates, rates) {
+            self.rates = Arc::clone(rates);
+        }
+    }
+
     /// Whether bytes are counted.
     pub(crate) fn counts_bytes(&self) -> bool {
         self.rates.bytes.is_bound()

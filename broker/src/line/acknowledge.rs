@@ -1,8 +1,8 @@
 //! The client's answers to the broker's PUBLISH packets, and its PUBREL.
 
 use mqtt_codec::{
-    DisconnectReason, Packet, PacketId, PacketKind, Puback, Pubcomp, PubcompReason, Pubrec, Pubrel, PubrelReason,
-    Version,
+    DisconnectReason, Packet, PacketId, PacketKind, Puback, PubackReason, Pubcomp, PubcompReason, Pubrec, PubrecReason,
+    Pubrel, PubrelReason, Version,
 };
 
 use super::{ConnectionKey, Flow, Line};
@@ -60,6 +60,7 @@ impl Line {
                 // The client uses the id for another message once it has the PUBCOMP.
                 session.keep_step(Change::Forgotten(session_id, id), turn);
             }
+            turn.counters.publish_open -= 1;
             turn.end(exchange.finish());
         }
         let Some(link) = &mut session.link else {
@@ -85,6 +86,46 @@ impl Line {
             Some((session, turn)) => session.acknowledged(id, event, turn),
             None => Acknowledged::Unknown,
         }
+    }
+
+    pub(super) fn answer_puback(&mut self, connection: ConnectionKey, id: PacketId, reason: PubackReason) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
+        if reason == PubackReason::Success || link.version != Version::V5 {
+            link.write_ack(connection.slot, PacketKind::Puback, id, turn);
+        } else {
+            let packet = Packet::Puback(Puback {
+                packet_id: id,
+                reason,
+                properties: None,
+            });
+            link.write(connection.slot, &packet, turn);
+        }
+        Flow::Continue
+    }
+
+    pub(super) fn answer_pubrec(&mut self, connection: ConnectionKey, id: PacketId, reason: PubrecReason) -> Flow {
+        let Some((session, turn)) = self.connected(connection) else {
+            return Flow::Closed;
+        };
+        let Some(link) = &mut session.link else {
+            return Flow::Closed;
+        };
+        if reason == PubrecReason::Success || link.version != Version::V5 {
+            link.write_ack(connection.slot, PacketKind::Pubrec, id, turn);
+        } else {
+            let packet = Packet::Pubrec(Pubrec {
+                packet_id: id,
+                reason,
+                properties: None,
+            });
+            link.write(connection.slot, &packet, turn);
+        }
+        Flow::Continue
     }
 
     fn answer_pubrel(&mut self, connection: ConnectionKey, id: PacketId, reason: PubrelReason) -> Flow {

@@ -253,6 +253,7 @@ impl Line {
     fn accept(&mut self, connect: &Connect, assigned: bool, arriving: Arriving) -> ConnectionKey {
         let Arriving { peer, identity, proof } = arriving;
         self.turn.asks_rights |= !identity.grants.is_empty();
+        self.welcome_back(&connect.client_id);
         let found = self.directory.find(&connect.client_id, &self.slots);
         let was_kept = found.and_then(|slot| self.session_at(slot)?.id).is_some();
         if let Some(slot) = found {
@@ -352,6 +353,8 @@ impl Line {
             packet_bytes_max: properties.packet_size_max.map_or(u32::MAX, std::num::NonZeroU32::get),
             aliases: None,
             alias_out_max: properties.topic_alias_max.min(limits.alias_out_max),
+            alias_max: limits.alias_max,
+            receive_max: limits.receive_window(),
             silence_millis_max: u32::from(keep_alive_secs) * 1500,
             heard_at: self.turn.now,
             looks_at: self.turn.now.plus(u64::from(keep_alive_secs) * 1500),
@@ -370,6 +373,10 @@ impl Line {
                 .as_deref()
                 .map(Authentication::by),
             paused: false,
+            traced: None,
+            classes: limits.classes.of_client(&connect.client_id, identity),
+            unwritten: 0,
+            unwritten_since_micros: 0,
             opened_at: self.turn.now,
             trail: Trail::default(),
             packets_in: 0,

@@ -12,16 +12,16 @@ impl Line {
         publish: &mut Publish,
         alias: u16,
     ) -> Result<(), Flow> {
-        if alias > self.turn.limits.alias_max {
-            let what = "topic alias above Topic Alias Maximum (MQTT-3.3.2-9)";
-            return Err(self.violation(connection, DisconnectReason::TopicAliasInvalid, what));
-        }
         let Some((session, _)) = self.connected(connection) else {
             return Err(Flow::Closed);
         };
         let Some(link) = &mut session.link else {
             return Err(Flow::Closed);
         };
+        if alias > link.alias_max {
+            let what = "topic alias above Topic Alias Maximum (MQTT-3.3.2-9)";
+            return Err(self.violation(connection, DisconnectReason::TopicAliasInvalid, what));
+        }
         let place = usize::from(alias) - 1;
         let known = &mut link.aliases.get_or_insert_default().inward;
         if known.len() <= place {

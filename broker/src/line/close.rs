@@ -1,12 +1,12 @@
 //! The ends of connections and sessions, with all that follows from them.
 
-use mqtt_codec::{DisconnectReason, QoS, Will};
+use mqtt_codec::{DisconnectReason, Packet, QoS, Will};
 
 use super::share::Among;
 use super::{ConnectionKey, Line};
 use crate::counters::Drop;
 use crate::durable::Change;
-use crate::effect::{Cause, Closing, ClosingRecord, Effect};
+use crate::effect::{Cause, Closing, ClosingRecord, Effect, Parting};
 use crate::exchange::Refusal;
 use crate::message::Millis;
 use crate::routing::{RouteChange, RouteRequest};
@@ -62,9 +62,13 @@ impl Line {
             Cause::QueueFull => DisconnectReason::QuotaExceeded,
             Cause::TooFast(_) => DisconnectReason::MessageRateTooHigh,
             Cause::ServerStopping => DisconnectReason::ServerShuttingDown,
+            Cause::SentAway => DisconnectReason::UseAnotherServer,
+            Cause::Administrative(_) => DisconnectReason::AdministrativeAction,
             Cause::ClientDisconnected => DisconnectReason::NormalDisconnection,
             Cause::Refused(refusal) | Cause::Policy(refusal) => refusal.disconnect(),
             Cause::RightLost | Cause::IdentityExpired | Cause::NotProven(_) => DisconnectReason::NotAuthorized,
+            Cause::Expelled(Parting::NotKnown) => DisconnectReason::NotAuthorized,
+            Cause::Expelled(Parting::ListenerGone(_) | Parting::Banned) => DisconnectReason::AdministrativeAction,
             Cause::ConnectionLost(_) | Cause::Violation(_) | Cause::Panic => DisconnectReason::UnspecifiedError,
         };
         self.close_with(connection, reason, cause);
@@ -102,6 +106,7 @@ impl Line {
             turn.end(pending.exchange.cancel());
         }
         if let Some(held) = link.held.take() {
+            turn.counters.publish_open -= u64::from(matches!(held.packet, Packet::Publish(_)));
             turn.end(held.exchange.cancel());
         }
         let record = record_of(session, &link, cause, reason.code(), turn.now);
@@ -218,6 +223,7 @@ impl Line {
         }
         let (requeued, moved) = session.give_up_shared();
         self.count_given_up(requeued, &moved);
+        self.turn.counters.publish_open -= session.unreleased.len() as u64;
         for open in session.unreleased.drain(..) {
             self.turn.end(open.exchange.cancel());
         }
@@ -226,11 +232,7 @@ impl Line {
             self.turn.drop_message(Drop::SessionEnded);
             self.turn.end(exchange.cancel());
         }
-        let waiting = session.queue.len() as u64;
-        self.turn.counters.queued = self.turn.counters.queued.saturating_sub(waiting);
-        while session.queue.pop().is_some() {
-            self.turn.drop_message(Drop::SessionEnded);
-        }
+        self.drop_queue(&mut session);
         if let Some(will) = session.will.take() {
             self.publish_will(&will, &session.testator());
         }
@@ -242,6 +244,19 @@ impl Line {
             session.forget(&delivery, &mut self.turn);
         }
         self.settle_estate(&session);
+    }
+
+    /// Drops what waits in the queue of a session that ends, but for what its estate has for others.
+    fn drop_queue(&mut self, session: &mut Session) {
+        let left = if session.in_groups {
+            session.queue.entries_beyond()
+        } else {
+            0
+        };
+        let waiting = session.queue.len().saturating_sub(left);
+        self.turn.counters.queued = self.turn.counters.queued.saturating_sub(waiting as u64);
+        (0..waiting).for_each(|_| self.turn.drop_message(Drop::SessionEnded));
+        while session.queue.pop().is_some() {}
     }
 
     fn count_given_up(&mut self, from_queue: usize, moved: &[Moved]) {
@@ -289,13 +304,14 @@ impl Session {
 /// What a DISCONNECT says in words, where the code alone says too little.
 fn words_of(cause: &Cause) -> &str {
     match cause {
-        Cause::Violation(words) => words,
+        Cause::Violation(words) | Cause::Administrative(words) => words,
         Cause::QueueFull => "the client does not take its messages fast enough and its queue is full",
         Cause::Refused(Refusal::QuotaExceeded) => "a receiver's queue is full",
         Cause::TooFast(_) => "the client sends faster than it may",
         Cause::Policy(_) => "the broker's policy ends this connection",
         Cause::RightLost => "a subscription is not allowed any more",
         Cause::NotProven(why) => why,
+        Cause::Expelled(why) => why.says(),
         Cause::IdentityExpired => "the credentials have expired: authenticate again",
         Cause::ClientDisconnected
         | Cause::ConnectionLost(_)
@@ -303,11 +319,12 @@ fn words_of(cause: &Cause) -> &str {
         | Cause::TakenOver
         | Cause::Refused(_)
         | Cause::ServerStopping
+        | Cause::SentAway
         | Cause::Panic => "",
     }
 }
 
-fn record_of(session: &Session, link: &Link, cause: Cause, reason_code: u8, now: Millis) -> ClosingRecord {
+pub(super) fn record_of(session: &Session, link: &Link, cause: Cause, reason_code: u8, now: Millis) -> ClosingRecord {
     ClosingRecord {
         client_id: session.client_id.clone(),
         peer: link.peer.clone(),

@@ -17,6 +17,8 @@ pub(super) struct Estate {
     id: SessionId,
     /// What lies behind this place is still to be read.
     after: Place,
+    /// Messages that count as waiting and have not been read.
+    entries: usize,
 }
 
 impl Line {
@@ -43,7 +45,13 @@ impl Line {
             keeper.fetch(session.key, id, what);
         }
         let key = session.key;
-        self.estates.push(Estate { key, id, after });
+        let entries = session.queue.entries_beyond();
+        self.estates.push(Estate {
+            key,
+            id,
+            after,
+            entries,
+        });
     }
 
     /// Takes what was read of a session that has ended.
@@ -58,21 +66,45 @@ impl Line {
             Found::Count { .. } => return,
             // What cannot be read stays where it is.
             Found::Unreadable => {
-                self.estates.swap_remove(place);
+                let estate = self.estates.swap_remove(place);
+                self.count_read(estate.entries, 0);
                 return;
             }
         };
-        let Estate { key, after, .. } = self.estates.swap_remove(place);
+        let Estate {
+            key, after, entries, ..
+        } = self.estates.swap_remove(place);
+        let read = window.deliveries.len();
+        let entries = if window.more {
+            self.count_read(entries.min(read), read);
+            entries.saturating_sub(read)
+        } else {
+            self.count_read(entries, read);
+            0
+        };
+        self.turn.counters.copies.restored += open.iter().filter(|open| open.delivery.is_some()).count() as u64;
         self.give_away(id, key, open, &window);
         let last = window.deliveries.last().and_then(|delivery| delivery.place);
         if window.more {
             let after = last.unwrap_or(after);
             let max = self.turn.limits.queue_memory_messages;
             self.turn.keeper.fetch(key, id, Wanted::Window(after, max));
-            self.estates.push(Estate { key, id, after });
+            self.estates.push(Estate {
+                key,
+                id,
+                after,
+                entries,
+            });
         } else {
             self.turn.keeper.note(Change::EndSession(id));
         }
+    }
+
+    /// So many messages that counted as waiting turned out to be so many.
+    fn count_read(&mut self, waiting: usize, read: usize) {
+        let (waiting, read) = (waiting as u64, read as u64);
+        self.turn.counters.queued = self.turn.counters.queued.saturating_sub(waiting);
+        self.turn.counters.copies.corrected(waiting, read);
     }
 
     /// A QoS 2 message that was sent belongs to the session that is gone: [MQTT-4.8.2-5] in 5.0.

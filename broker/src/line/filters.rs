@@ -37,7 +37,7 @@ pub(super) trait Wanted {
     fn qos(&self) -> QoS;
 
     /// Why it cannot be, whatever the overseer says: he is not asked then.
-    fn check(&self, session: &Session, turn: &Turn) -> Option<Refusal>;
+    fn check(&self, session: &Session, turn: &mut Turn) -> Option<Refusal>;
 }
 
 impl Wanted for SubscribeFilter {
@@ -49,7 +49,7 @@ impl Wanted for SubscribeFilter {
         self.qos
     }
 
-    fn check(&self, session: &Session, turn: &Turn) -> Option<Refusal> {
+    fn check(&self, session: &Session, turn: &mut Turn) -> Option<Refusal> {
         check_filter(session, self, turn)
     }
 }
@@ -63,7 +63,7 @@ impl Wanted for TopicFilter {
         QoS::ExactlyOnce
     }
 
-    fn check(&self, _: &Session, _: &Turn) -> Option<Refusal> {
+    fn check(&self, _: &Session, _: &mut Turn) -> Option<Refusal> {
         None
     }
 }

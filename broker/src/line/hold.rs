@@ -19,6 +19,7 @@ impl Line {
         };
         let Held { exchange, packet, said } = *held;
         let exchange = exchange.resume();
+        turn.counters.publish_open -= u64::from(matches!(packet, Packet::Publish(_)));
         let flow = match packet {
             Packet::Publish(publish) => self.judge_publish(connection, exchange, publish),
             Packet::Subscribe(packet) => self.judge_subscribe(connection, exchange, packet, said),
@@ -57,6 +58,7 @@ pub(super) fn hold(
     millis: u64,
 ) -> Flow {
     if let Some(link) = &mut session.link {
+        turn.counters.publish_open += u64::from(matches!(packet, Packet::Publish(_)));
         link.held = Some(Box::new(Held {
             exchange: exchange.block(),
             packet,

@@ -32,6 +32,9 @@ impl Line {
     /// The store has come this far.
     pub fn kept(&mut self, progress: Progress, now: Millis) {
         self.turn.now = now;
+        for span in self.turn.traces.kept(progress) {
+            self.turn.traced(span);
+        }
         let mut opened = Vec::new();
         self.turn.keeper.advance(progress, &mut opened);
         for slot in opened {
@@ -125,6 +128,12 @@ impl Line {
             }
             self.end_session(slot);
         }
+        let mut will = image.will;
+        if let (Some(will), None) = (&mut will, image.left_at)
+            && let Some(wait_secs) = self.await_session(&image.client_id, now)
+        {
+            will.delay_secs = will.delay_secs.max(wait_secs);
+        }
         let identity = Arc::new(Identity::shadow(image.username));
         let slot = self.create_session(image.client_id, identity);
         let expiry_max = self.turn.limits.expiry_secs_max;
@@ -133,7 +142,7 @@ impl Line {
         session.id = Some(image.id);
         session.expiry_secs = image.expiry_secs.min(expiry_max);
         session.left_at = image.left_at.unwrap_or(now).min(now);
-        session.will = image.will;
+        session.will = will;
         session.queue = Queue::kept();
         turn.presence.set_kept(session.key, Some(image.id));
         if session.expiry_secs != NEVER_SECS {
@@ -157,12 +166,19 @@ impl Line {
         Some(session.key)
     }
 
-    /// Publishes the will of a client that was connected when the broker ended, and whose session is not kept.
+    /// Publishes the will of a client that was connected when the broker ended, and whose session is not kept; at once,
+    /// unless its return is awaited ([`Line::await_return`]).
     pub fn execute_will(&mut self, image: WillImage, now: Millis) {
         self.turn.now = now;
-        let testator = Testator::of_image(&image, SessionKey::new(self.index, u32::MAX, 0));
+        if let Some(image) = self.await_client(image) {
+            self.publish_image(&image);
+        }
+        self.settle();
+    }
+
+    pub(super) fn publish_image(&mut self, image: &WillImage) {
+        let testator = Testator::of_image(image, SessionKey::new(self.index, u32::MAX, 0));
         self.publish_will(&image.will, &testator);
         self.turn.keeper.note(Change::NoWill(image.id));
-        self.settle();
     }
 }

@@ -36,9 +36,8 @@ impl Line {
         if parcel.qos != QoS::AtMostOnce || self.turn.memory != Memory::Scarce {
             return Ok(true);
         }
-        let remote: usize = routes.remote.iter().map(|(_, receivers)| receivers.len()).sum();
-        for _ in 0..routes.local.len() + remote + routes.groups.len() {
-            self.turn.drop_message(Drop::Memory);
+        for _ in 0..routes.copies {
+            self.turn.drop_unmatched(Drop::Memory);
         }
         if routes.any() {
             self.reached_by(Limit::Memory, parcel.publisher);

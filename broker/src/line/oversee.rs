@@ -64,7 +64,7 @@ impl Line {
             if self.check_topic(&message.topic).is_ok() {
                 self.publish_own(&message);
             } else {
-                self.turn.drop_message(Drop::Forbidden);
+                self.turn.drop_unmatched(Drop::Forbidden);
             }
         }
     }

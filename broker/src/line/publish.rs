@@ -3,14 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mqtt_codec::{
-    DisconnectReason, Packet, PacketId, PacketKind, Puback, PubackReason, Publish, Pubrec, PubrecReason, QoS,
-    TopicName, Version,
-};
+use mqtt_codec::{DisconnectReason, PacketId, PubackReason, Publish, PubrecReason, QoS, TopicName, Version};
 
 use super::routes::Routes;
 use super::{ConnectionKey, Flow, Line};
 use crate::acl::Action;
+use crate::classes::{self, Direction};
 use crate::counters::Drop;
 use crate::durable::{Addressee, Change, Durability, Health, Place, Transfer};
 use crate::effect::Forward;
@@ -63,6 +61,10 @@ impl Line {
             return Flow::Closed;
         };
         let (key, owed) = (session.key, Owed::to(&publish));
+        if let Some(link) = session.link.as_ref().filter(|link| link.classes != 0) {
+            let counts = &mut turn.counters.of_groups;
+            classes::count(counts, link.classes, Direction::Received, publish.payload.len());
+        }
         if !turn.permits(session, Action::Publish, &publish.topic, publish.qos, publish.retain) {
             return self.refuse_publish(connection, exchange, owed, Refusal::NotAuthorized);
         }
@@ -100,7 +102,14 @@ impl Line {
             shared: false,
             secured: false,
             id: 0,
+            arrived_micros: self.turn.micros,
+            classes: None,
+            trace: None,
+            waited: false,
         };
+        if self.turn.limits.traces.on {
+            parcel.trace = self.trace_of(publish);
+        }
         self.turn.keeper.begin();
         let matched = match self.route(&mut parcel, Caution::MayRefuse) {
             Ok(matched) => matched,
@@ -110,6 +119,9 @@ impl Line {
                 return self.refuse_publish(connection, exchange, owed, refusal);
             }
         };
+        if let Some(context) = parcel.trace.take() {
+            self.trace_publish(connection, &context, publish);
+        }
         if !self.turn.set_off.is_empty() {
             self.publish_set_off();
         }
@@ -185,6 +197,11 @@ impl Line {
             }
         }
         parcel.durability = routes.durability;
+        parcel.classes = Some(routes.classes);
+        if routes.classes != 0 && caution == Caution::MayRefuse {
+            let counts = &mut self.turn.counters.of_filters;
+            classes::count(counts, routes.classes, Direction::Received, parcel.payload.len());
+        }
         if routes.durability != Durability::Memory && parcel.qos != QoS::AtMostOnce && routes.are_several {
             parcel.shared = true;
             parcel.id = self.turn.keeper.message_id().0;
@@ -205,10 +222,12 @@ impl Line {
             }
         }
         self.turn.templates.next_parcel();
+        self.turn.counters.copies.made += routes.copies;
         for receiver in &routes.local {
             self.hand_over(parcel, receiver);
         }
         for (line, receivers) in &routes.remote {
+            self.turn.counters.copies.forwarded_out += receivers.len() as u64;
             let message = parcel.message();
             let transfer = self.transfer(parcel, receivers, None);
             if let Some(forwards) = self.forwards.get_mut(usize::from(*line)) {
@@ -312,6 +331,8 @@ impl Line {
         if parcel.publisher == Some(receiver.session) && receiver.no_local != NoLocal::None {
             // [MQTT-3.8.3-3] in 5.0
             let Some(rest) = self.without_no_local(parcel, receiver) else {
+                // It is not meant for this one after all.
+                self.turn.counters.copies.made -= 1;
                 return;
             };
             own = rest;
@@ -361,6 +382,7 @@ impl Line {
         refusal: Refusal,
     ) -> Flow {
         self.turn.end(exchange.stop(refusal));
+        self.note_refused(connection, Kind::Publish, refusal);
         let Some(id) = owed.packet_id else {
             // QoS 0 has no answer to give; the refusal is counted.
             return Flow::Continue;
@@ -379,53 +401,14 @@ impl Line {
         }
     }
 
-    fn answer_puback(&mut self, connection: ConnectionKey, id: PacketId, reason: PubackReason) -> Flow {
-        let Some((session, turn)) = self.connected(connection) else {
-            return Flow::Closed;
-        };
-        let Some(link) = &mut session.link else {
-            return Flow::Closed;
-        };
-        if reason == PubackReason::Success || link.version != Version::V5 {
-            link.write_ack(connection.slot, PacketKind::Puback, id, turn);
-        } else {
-            let packet = Packet::Puback(Puback {
-                packet_id: id,
-                reason,
-                properties: None,
-            });
-            link.write(connection.slot, &packet, turn);
-        }
-        Flow::Continue
-    }
-
-    pub(super) fn answer_pubrec(&mut self, connection: ConnectionKey, id: PacketId, reason: PubrecReason) -> Flow {
-        let Some((session, turn)) = self.connected(connection) else {
-            return Flow::Closed;
-        };
-        let Some(link) = &mut session.link else {
-            return Flow::Closed;
-        };
-        if reason == PubrecReason::Success || link.version != Version::V5 {
-            link.write_ack(connection.slot, PacketKind::Pubrec, id, turn);
-        } else {
-            let packet = Packet::Pubrec(Pubrec {
-                packet_id: id,
-                reason,
-                properties: None,
-            });
-            link.write(connection.slot, &packet, turn);
-        }
-        Flow::Continue
-    }
-
     fn expect_pubrel(&mut self, connection: ConnectionKey, id: PacketId) -> Replay {
-        let Some((session, turn)) = self.connected(connection) else {
+        let Some((session, _)) = self.connected(connection) else {
             return Replay::TooMany;
         };
+        let granted = session.link.as_ref().map_or(0, |link| usize::from(link.receive_max));
         if session.find_unreleased(id).is_ok() {
             Replay::Again
-        } else if session.unreleased.len() >= usize::from(turn.limits.receive_window()) {
+        } else if session.unreleased.len() >= granted {
             Replay::TooMany
         } else {
             Replay::First
@@ -448,6 +431,7 @@ impl Line {
                 // The caller has found that it is not there.
                 let place = session.find_unreleased(id).unwrap_or_else(|place| place);
                 session.unreleased.insert(place, open);
+                turn.counters.publish_open += 1;
             }
             None => self.turn.end(exchange.cancel()),
         }

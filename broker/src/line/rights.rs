@@ -1,6 +1,6 @@
 //! Rights on a line: who may come in with what, and what happens when rights change or a proof expires.
 
-use mqtt_codec::{Connect, QoS, TopicFilter, Will};
+use mqtt_codec::{Connect, QoS, TopicFilter};
 
 use super::Line;
 use super::share::Among;
@@ -22,10 +22,7 @@ impl Line {
     /// Connected clients lose the subscriptions that they may not have, and by the settings their connections; what
     /// waits for anyone is judged when it is to be sent. Sessions whose clients are away lose theirs when they return.
     pub fn set_rights(&mut self, rights: Rights, now: Millis) {
-        self.turn.now = now;
-        self.turn.asks_rights = !rights.is_open() || self.any_grants();
-        self.turn.rights = rights;
-        self.turn.lately.clear();
+        self.exchange_rights(rights, now);
         if !self.turn.asks_rights {
             return;
         }
@@ -45,6 +42,15 @@ impl Line {
         self.settle();
     }
 
+    /// Puts other rights in force, from the next packet on; subscriptions stay until [`Line::enforce`] comes to them, and
+    /// what they bring is judged by these rights meanwhile.
+    pub fn exchange_rights(&mut self, rights: Rights, now: Millis) {
+        self.turn.now = now;
+        self.turn.asks_rights = !rights.is_open() || self.any_grants();
+        self.turn.rights = rights;
+        self.turn.lately.clear();
+    }
+
     fn any_grants(&self) -> bool {
         let mut sessions = self.slots.iter().filter_map(|slot| slot.session.as_deref());
         sessions.any(|session| !session.identity.grants.is_empty())
@@ -52,7 +58,7 @@ impl Line {
 
     /// A session belongs to the identity that opened it, and a will that may not be published is refused before it is
     /// accepted.
-    pub(super) fn check_rights(&self, connect: &Connect, arriving: &Arriving) -> Result<(), Refusal> {
+    pub(super) fn check_rights(&mut self, connect: &Connect, arriving: &Arriving) -> Result<(), Refusal> {
         let identity = &arriving.identity;
         if self.turn.limits.access.owned_sessions {
             let known = self.directory.find(&connect.client_id, &self.slots);
@@ -66,26 +72,26 @@ impl Line {
             client_id: &connect.client_id,
             address: arriving.peer.address(),
         };
-        let permits = |will: &Will| {
-            let rights = &self.turn.rights;
-            rights
-                .decide(&subject, Action::Will, &will.topic, will.qos, will.retain)
-                .allowed
-        };
+        let turn = &mut self.turn;
+        let Some(will) = &connect.will else { return Ok(()) };
         // Here, too, where nobody asked before: it may be this identity that brings the first grants.
-        match &connect.will {
-            Some(will) if !permits(will) => Err(Refusal::NotAuthorized),
-            Some(_) | None => Ok(()),
+        let decision = turn
+            .rights
+            .decide(&subject, Action::Will, &will.topic, will.qos, will.retain);
+        if turn.asks_rights || !decision.allowed {
+            turn.counters.count_asked(Action::Will, decision.allowed);
         }
+        decision.allowed.then_some(()).ok_or(Refusal::NotAuthorized)
     }
 
-    pub(super) fn permits_will(&self, will: &Message, of: &Subject<'_>) -> bool {
-        let turn = &self.turn;
-        !turn.asks_rights
-            || turn
-                .rights
-                .decide(of, Action::Will, &will.topic, will.qos, will.retain)
-                .allowed
+    pub(super) fn permits_will(&mut self, will: &Message, of: &Subject<'_>) -> bool {
+        let turn = &mut self.turn;
+        if !turn.asks_rights {
+            return true;
+        }
+        let decision = turn.rights.decide(of, Action::Will, &will.topic, will.qos, will.retain);
+        turn.counters.count_asked(Action::Will, decision.allowed);
+        decision.allowed
     }
 
     /// Asks other members of their groups about messages that a member may not be sent.

@@ -18,6 +18,10 @@ pub(super) struct Routes {
     pub(super) topic: TopicName,
     /// What its messages survive in the queues of sessions that the store keeps.
     pub(super) durability: Durability,
+    /// The filters that the operator has it counted by.
+    pub(super) classes: u64,
+    /// Copies that a message is made into: one for each receiver and group.
+    pub(super) copies: u64,
     /// Whether more than one queue may take a message.
     pub(super) are_several: bool,
     /// Those whose home is this line.
@@ -34,9 +38,16 @@ impl Routes {
         !(self.local.is_empty() && self.remote.is_empty() && self.groups.is_empty())
     }
 
-    fn new(version: u64, topic: TopicName, durability: Durability, matches: &mut Matches, here: u16) -> Self {
+    fn new(
+        version: u64,
+        topic: TopicName,
+        (durability, classes): (Durability, u64),
+        matches: &mut Matches,
+        here: u16,
+    ) -> Self {
         let groups = std::mem::take(&mut matches.groups);
-        let are_several = matches.receivers.len() + groups.len() > 1;
+        let copies = matches.receivers.len() + groups.len();
+        let are_several = copies > 1;
         let (local, mut far): (Vec<_>, Vec<_>) = matches
             .receivers
             .drain(..)
@@ -50,6 +61,8 @@ impl Routes {
             version,
             topic,
             durability,
+            classes,
+            copies: copies as u64,
             are_several,
             local,
             remote,
@@ -75,6 +88,19 @@ impl TopicCache {
             old: HashMap::with_hasher(hasher),
             generation_max: (topics_max / 2).max(1),
             found: Matches::default(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Remembers up to so many topics from here on.
+    pub(super) fn resize(&mut self, topics_max: usize) {
+        self.generation_max = (topics_max / 2).max(1);
+        if self.young.len().max(self.old.len()) > self.generation_max {
+            let hasher = self.young.hasher().clone();
+            *self = Self::new(topics_max, hasher);
         }
     }
 
@@ -107,7 +133,9 @@ impl Line {
         self.turn.tables.find(topic, &mut cache.found);
         let topic = topic.detach();
         let durability = self.turn.keeper.durability_of(&topic);
-        let routes = Routes::new(version, topic.clone(), durability, &mut cache.found, self.index);
+        let classes = self.turn.limits.classes.of_topic(&topic);
+        let found = &mut cache.found;
+        let routes = Routes::new(version, topic.clone(), (durability, classes), found, self.index);
         let routes = Rc::new(routes);
         match cache.young.get_mut(topic.as_str()) {
             Some(known) => *known = Rc::clone(&routes),

@@ -106,6 +106,7 @@ impl Line {
         if member.session.line() != self.index {
             let message = parcel.message();
             let transfer = self.transfer(parcel, std::slice::from_ref(member), Some(key));
+            self.turn.counters.copies.forwarded_out += 1;
             if let Some(forwards) = self.forwards.get_mut(usize::from(member.session.line())) {
                 let receivers = Arc::from([member.clone()]);
                 forwards.push(Forward {

@@ -7,11 +7,14 @@ use mqtt_codec::{
 
 use super::filters::{Judged, Sum, sum_up};
 use super::hold::hold;
+use super::noted::{note_subscribed, note_unsubscribed};
 use super::{ConnectionKey, Flow, Line};
+use crate::acl::Action;
 use crate::effect::{Cause, Effect};
 use crate::exchange::{Exchange, Kind, Refusal, phase};
 use crate::limits::Limit;
 use crate::message::Millis;
+use crate::notes::Decision;
 use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
 use crate::routing::{RouteChange, RouteOutcomes, RouteReply, RouteRequest, Ticket};
 use crate::session::{Asked, Feed, Link, Pending, Said, Session};
@@ -47,7 +50,9 @@ impl Line {
         let refused = match sum_up(&said, packet.filters.len()) {
             Sum::Some(refused) => refused,
             Sum::Refused(refusals) => {
-                turn.end(exchange.stop(refusals.first().copied().unwrap_or(Refusal::Unspecified)));
+                let first = refusals.first().copied().unwrap_or(Refusal::Unspecified);
+                turn.end(exchange.stop(first));
+                turn.note(&session.client_id, Decision::Refused(Kind::Subscribe, first));
                 let reasons = refusals.into_iter().map(Refusal::suback).collect();
                 write_suback(session, connection, packet.packet_id, reasons, turn);
                 return Flow::Continue;
@@ -160,6 +165,7 @@ impl Line {
                     .collect();
                 session.keep_subscriptions(granted.iter().cloned(), turn);
                 note_limits(session, &refused, &outcomes, turn);
+                note_subscribed(session, &refused, &granted, turn);
                 let (reasons, feeds) = outcome_of(filters, subscription_id, &refused, &outcomes);
                 write_suback(session, connection, id, reasons, turn);
                 // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
@@ -180,6 +186,7 @@ impl Line {
                 session
                     .feeds
                     .retain(|feed| asked.iter().all(|(filter, _)| *filter != feed.filter));
+                note_unsubscribed(session, &asked, turn);
                 let gone = asked.into_iter().zip(&existed).filter(|(_, existed)| **existed);
                 session.forget_subscriptions(gone.map(|((filter, _), _)| filter), turn);
                 write_unsuback(session, connection, id, unsuback_reasons(&refused, existed), turn);
@@ -254,11 +261,15 @@ fn detach(wanted: SubscribeFilter) -> SubscribeFilter {
     }
 }
 
-pub(super) fn check_filter(session: &Session, wanted: &SubscribeFilter, turn: &Turn) -> Option<Refusal> {
+pub(super) fn check_filter(session: &Session, wanted: &SubscribeFilter, turn: &mut Turn) -> Option<Refusal> {
     if wanted.filter.len() > turn.limits.topic_bytes_max {
         return Some(Refusal::TopicFilterInvalid);
     }
-    (!session.may_subscribe(&wanted.filter, wanted.qos, turn)).then_some(Refusal::NotAuthorized)
+    let allowed = session.may_subscribe(&wanted.filter, wanted.qos, turn);
+    if turn.asks_rights {
+        turn.counters.count_asked(Action::Subscribe, allowed);
+    }
+    (!allowed).then_some(Refusal::NotAuthorized)
 }
 
 /// The reason codes in the order of the filters ([MQTT-3.9.3-1] in 5.0), and the retained messages to be sent.

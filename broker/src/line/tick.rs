@@ -22,7 +22,8 @@ impl Line {
     /// When [`Line::tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Millis> {
-        self.turn.timers.next()
+        let timer = self.turn.timers.next();
+        timer.into_iter().chain(self.awaited_until()).min()
     }
 
     /// Does what is due.
@@ -45,6 +46,7 @@ impl Line {
                 Timer::Purge => self.purge(slot),
             }
         }
+        self.give_up_awaited();
         self.settle();
     }
 
@@ -82,6 +84,7 @@ impl Line {
     pub fn deliver(&mut self, forwards: &[Forward], now: Millis) {
         self.turn.now = now;
         for forward in forwards {
+            self.turn.counters.copies.forwarded_in += forward.receivers.len() as u64;
             let mut parcel = Parcel::of(&forward.message);
             parcel.durability = forward.durability;
             parcel.shared = forward.shared;
@@ -154,6 +157,8 @@ impl Line {
             expires_at: None,
             publisher: None,
             id: 0,
+            arrived_micros: 0,
+            trace: None,
         };
         self.publish_own(&Arc::new(message));
         self.settle();

@@ -120,11 +120,13 @@ impl Line {
             expires_at: expiry_secs.map(|secs| self.turn.now.plus_secs(u64::from(secs))),
             publisher: Some(of.key),
             id: 0,
+            arrived_micros: 0,
+            trace: None,
         });
         let exchange = self.turn.start(Kind::Will);
         if !self.permits_will(&message, &of.subject()) {
             self.turn.end(exchange.stop(Refusal::NotAuthorized));
-            return self.turn.drop_message(Drop::Forbidden);
+            return self.turn.drop_unmatched(Drop::Forbidden);
         }
         let request = Request {
             client_id: &of.client_id,
@@ -152,7 +154,7 @@ impl Line {
             Verdict::Block(_) | Verdict::Cancel => Refusal::NotAuthorized,
         };
         self.turn.end(exchange.stop(refusal));
-        self.turn.drop_message(Drop::Forbidden);
+        self.turn.drop_unmatched(Drop::Forbidden);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The last message of each topic that was published to be retained.
 
 mod scan;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -81,6 +82,11 @@ impl Retained {
             mortal: 0,
             swept: None,
         }
+    }
+
+    /// Keeps other bounds from here on; messages beyond them stay.
+    pub fn set_limits(&mut self, limits: RetainedLimits) {
+        self.limits = limits;
     }
 
     /// Keeps `message`, which was published to be retained, in place of the one that its topic had:

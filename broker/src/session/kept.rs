@@ -215,6 +215,7 @@ impl Session {
 
     /// Takes the store's answer.
     pub(crate) fn take_found(&mut self, found: Found, turn: &mut Turn) {
+        let mut dropped = 0;
         let (before, after) = match found {
             Found::Conversations { received, open, window } => {
                 if !self.queue.is_asleep() {
@@ -231,11 +232,13 @@ impl Session {
                 expired,
             } => {
                 (0..expired).for_each(|_| turn.drop_message(Drop::Expired));
+                dropped = expired;
                 self.queue.take_count(after, (entries, bytes))
             }
             // The line has sent the client away; what is damaged is never served.
             Found::Unreadable => return self.queue.give_up_asking(),
         };
+        turn.counters.copies.corrected(before as u64, (after + dropped) as u64);
         turn.counters.queued = (turn.counters.queued + after as u64).saturating_sub(before as u64);
         let limits = &turn.limits;
         if self.link.is_none() && self.queue.is_full(limits.queue_messages_max, limits.queue_bytes_max) {
@@ -256,10 +259,13 @@ impl Session {
             exchange: turn.start(Kind::Publish),
             kept: true,
         });
+        let known = self.unreleased.len();
         self.unreleased.extend(unreleased);
+        turn.counters.publish_open += (self.unreleased.len() - known) as u64;
         self.unreleased.sort_unstable_by_key(|open| open.packet_id);
         let open: Vec<_> = open.into_iter().map(|open| (open, turn.start(Kind::Deliver))).collect();
         turn.counters.inflight += open.len() as u64;
+        turn.counters.copies.restored += open.len() as u64;
         self.inflight.restore(open);
     }
 }

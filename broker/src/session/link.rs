@@ -8,6 +8,7 @@ use crate::exchange::{AuthenticateStep, Exchange, Refusal, phase};
 use crate::limits::Pace;
 use crate::line::Peer;
 use crate::message::Millis;
+use crate::traces::TracedWrites;
 
 /// The connection of a session.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub(crate) struct Link {
     /// `None` as long as neither side has given a topic a number.
     pub(crate) aliases: Option<Box<Aliases>>,
     pub(crate) alias_out_max: u16,
+    /// The Topic Alias Maximum that the client was granted.
+    pub(crate) alias_max: u16,
+    /// The Receive Maximum that the client was granted.
+    pub(crate) receive_max: u16,
     /// One and a half times Keep Alive, in milliseconds; 0: none.
     pub(crate) silence_millis_max: u32,
     pub(crate) heard_at: Millis,
@@ -56,6 +61,13 @@ pub(crate) struct Link {
     pub(crate) paused: bool,
     /// Nothing is read while the session's conversations are not: a PUBLISH may be a repeat.
     pub(crate) asleep: bool,
+    /// Traced messages among those that wait to be written.
+    pub(crate) traced: Option<Box<TracedWrites>>,
+    /// The groups that the operator has its client counted by.
+    pub(crate) classes: u64,
+    /// Messages among the bytes that wait to be written, and when the oldest of them arrived.
+    pub(crate) unwritten: u32,
+    pub(crate) unwritten_since_micros: u64,
     pub(crate) opened_at: Millis,
     pub(crate) trail: Trail,
     pub(crate) packets_in: u64,

@@ -13,6 +13,7 @@ use crate::exchange::{Exchange, Kind, Outgoing, phase};
 use crate::limits::{Limit, QueueFull};
 use crate::memory::Memory;
 use crate::message::Message;
+use crate::notes::Decision;
 use crate::router::{Receiver, ShareKey, SubscriptionIds};
 use crate::timers::Timer;
 use crate::turn::Turn;
@@ -57,6 +58,10 @@ impl Session {
         // [MQTT-3.8.4-8] in 5.0: the lower of both, never dropped for being higher.
         let qos = parcel.qos.min(receiver.qos);
         let retain = parcel.retain && receiver.retain_as_published;
+        #[cfg(feature = "faults")]
+        if turn.lossy.strikes() {
+            return Offered::Taken;
+        }
         let offered = if !turn.permits(self, Action::Receive, parcel.topic, qos, false) {
             Offered::Dropped(Drop::Forbidden)
         } else if qos == QoS::AtMostOnce {
@@ -78,6 +83,9 @@ impl Session {
             && via.is_none()
         {
             turn.drop_message(reason);
+            if reason != Drop::Away {
+                turn.note(&self.client_id, Decision::Dropped(reason));
+            }
             self.note_limit(reason, turn);
         }
         offered
@@ -304,6 +312,7 @@ impl Session {
             self.forget(&delivery, turn);
             turn.counters.queued = turn.counters.queued.saturating_sub(1);
             turn.drop_message(Drop::Expired);
+            turn.note(&self.client_id, Decision::Dropped(Drop::Expired));
         }
     }
 
@@ -388,6 +397,13 @@ impl Link {
             self.aliases.get_or_insert_default().outward.push(parcel.topic.detach());
         }
         turn.counters.count_publish_out(terms.qos, parcel.payload.len());
+        self.time(parcel, terms.dup, turn);
+        if parcel.trace.is_some() {
+            self.trace(parcel, terms.qos, turn);
+        }
+        if !turn.limits.classes.is_empty() {
+            self.count_classes(parcel, turn);
+        }
         self.sent(slot, PacketKind::Publish, turn);
         Ok(())
     }

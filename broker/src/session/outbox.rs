@@ -176,6 +176,20 @@ impl Outbox {
         self.0.as_ref().map_or(0, |buffer| buffer.gather(slices))
     }
 
+    /// All that waits, if it stands in one piece: there are no shared payloads among it.
+    #[must_use]
+    #[inline]
+    pub fn whole(&self) -> Option<&[u8]> {
+        let buffer = self.0.as_ref()?;
+        buffer.pieces.is_empty().then_some(buffer.tail.as_ref())
+    }
+
+    /// All that waits, oldest first. A packet begins in one piece with its fixed header.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let buffers = self.0.iter();
+        buffers.flat_map(|buffer| buffer.pieces.iter().map(AsRef::as_ref).chain([buffer.tail.as_ref()]))
+    }
+
     /// Takes `written` bytes off the front.
     pub fn advance(&mut self, written: usize) {
         if let Some(buffer) = &mut self.0 {

@@ -8,6 +8,7 @@ use mqtt_codec::{PublishProperties, QoS, Template, TopicName, Version};
 use crate::durable::Durability;
 use crate::key::SessionKey;
 use crate::message::{Message, Millis};
+use crate::traces::TraceContext;
 
 /// Payloads from this size on came in parts into a buffer that holds little else: it is kept instead of a copy.
 const KEPT_BYTES_MIN: usize = 64 << 10;
@@ -35,6 +36,14 @@ pub(crate) struct Parcel<'a> {
     /// The store has it already, on behalf of the line that it came from: nobody waits for it to be kept here.
     pub(crate) secured: bool,
     pub(crate) id: u64,
+    /// See [`Message::arrived_micros`].
+    pub(crate) arrived_micros: u64,
+    /// The filters of [`Classes`](crate::classes::Classes) that its topic matches, if somebody has looked.
+    pub(crate) classes: Option<u64>,
+    /// See [`Message::trace`].
+    pub(crate) trace: Option<Arc<TraceContext>>,
+    /// It waited since then, and was not on its way.
+    pub(crate) waited: bool,
 }
 
 impl<'a> Parcel<'a> {
@@ -54,6 +63,10 @@ impl<'a> Parcel<'a> {
             shared: false,
             secured: false,
             id: message.id,
+            arrived_micros: message.arrived_micros,
+            classes: None,
+            trace: message.trace.clone(),
+            waited: false,
         }
     }
 
@@ -89,6 +102,8 @@ impl<'a> Parcel<'a> {
             expires_at: self.expires_at,
             publisher: self.publisher,
             id: self.id,
+            arrived_micros: self.arrived_micros,
+            trace: self.trace.clone(),
         });
         self.message = Some(Arc::clone(&message));
         message

@@ -10,6 +10,7 @@ use super::offer::{Offered, Terms};
 use super::{Acknowledged, Delivery, Link, Parcel, Resend, Session};
 use crate::counters::Drop;
 use crate::exchange::{DeliverEvent, Kind};
+use crate::notes::Decision;
 use crate::turn::Turn;
 
 /// Messages that a session sends from what waits before other sessions have their turn: a long queue does not keep a
@@ -127,10 +128,12 @@ impl Session {
             }
         }
         if !may_go {
-            turn.drop_message(Drop::Forbidden);
+            turn.note(&self.client_id, Decision::Dropped(Drop::Forbidden));
             // A QoS 2 message that was sent belongs to this session: [MQTT-4.8.2-5] in 5.0.
             if delivery.via.is_some() && delivery.qos == QoS::AtLeastOnce {
                 turn.handed_back.push((self.key, delivery));
+            } else {
+                turn.drop_message(Drop::Forbidden);
             }
             return Resent::GivenUp;
         }
@@ -149,6 +152,7 @@ impl Session {
         if link.write_changed(self.key.slot(), message, &terms, turn).is_err() {
             // The new connection takes smaller packets only: [MQTT-3.1.2-25] in 5.0.
             turn.drop_message(Drop::TooLarge);
+            turn.note(&self.client_id, Decision::Dropped(Drop::TooLarge));
             return Resent::GivenUp;
         }
         Resent::Gone
@@ -164,19 +168,23 @@ impl Session {
             self.withhold(delivery, turn);
             return true;
         }
-        self.send_waiting(delivery, turn);
+        let arrived_micros = delivery.message.arrived_micros;
+        self.send_waiting(delivery, arrived_micros, turn);
         true
     }
 
-    fn send_waiting(&mut self, delivery: Delivery, turn: &mut Turn) {
+    fn send_waiting(&mut self, delivery: Delivery, arrived_micros: u64, turn: &mut Turn) {
         turn.templates.next_parcel();
         let message = Arc::clone(&delivery.message);
         let mut parcel = Parcel::of(&message);
+        parcel.arrived_micros = arrived_micros;
+        parcel.waited = true;
         if self.id.is_some() && delivery.place.is_none() {
             parcel.durability = turn.keeper.durability_of(&message.topic);
         }
         if let Offered::Dropped(reason) = self.send(&parcel, delivery, turn) {
             turn.drop_message(reason);
+            turn.note(&self.client_id, Decision::Dropped(reason));
         }
     }
 
@@ -198,7 +206,9 @@ impl Session {
         let Some(feed) = self.feeds.front_mut() else {
             return false;
         };
-        match feed.next(turn.tables.as_ref(), turn.now) {
+        let fed = feed.next(turn.tables.as_ref(), turn.now);
+        turn.counters.copies.made += u64::from(matches!(fed, Fed::Next(_)));
+        match fed {
             Fed::Next(delivery) if !self.permits_delivery(&delivery, turn) => {
                 turn.drop_message(Drop::Forbidden);
                 true
@@ -208,7 +218,8 @@ impl Session {
                 true
             }
             Fed::Next(delivery) => {
-                self.send_waiting(delivery, turn);
+                // It was published long before somebody asked for it.
+                self.send_waiting(delivery, 0, turn);
                 true
             }
             Fed::Later => false,
@@ -221,7 +232,8 @@ impl Session {
 
     fn send_retained(&mut self, delivery: &Delivery, turn: &mut Turn) {
         turn.templates.next_parcel();
-        let parcel = Parcel::of(&delivery.message);
+        let mut parcel = Parcel::of(&delivery.message);
+        parcel.arrived_micros = 0;
         let terms = Terms {
             qos: delivery.qos,
             retain: delivery.retain,
@@ -236,7 +248,9 @@ impl Session {
             }
             return;
         }
-        let Some(link) = &mut self.link else { return };
+        let Some(link) = &mut self.link else {
+            return turn.drop_message(Drop::Away);
+        };
         let exchange = turn.start(Kind::Deliver);
         match link.write_publish(self.key.slot(), &parcel, &terms, turn) {
             Ok(()) => turn.end(exchange.finish()),

@@ -63,6 +63,18 @@ impl Queue {
         self.deliveries.len() + self.beyond.as_ref().map_or(0, |beyond| beyond.entries)
     }
 
+    /// Messages that the store alone has, as far as they are known.
+    pub(crate) fn entries_beyond(&self) -> usize {
+        self.beyond.as_ref().map_or(0, |beyond| beyond.entries)
+    }
+
+    /// When the oldest of those in memory arrived, where that is known.
+    #[must_use]
+    pub(crate) fn oldest_arrived(&self) -> Option<Millis> {
+        let micros = self.deliveries.front()?.message.arrived_micros;
+        (micros > 0).then_some(Millis(micros / 1000))
+    }
+
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -23,6 +23,8 @@ fn delivery(qos: QoS, payload: &'static str, expires_at: Option<Millis>) -> Deli
         expires_at,
         publisher: None,
         id: 0,
+        arrived_micros: 0,
+        trace: None,
     });
     Delivery {
         message,

@@ -77,6 +77,8 @@ fn alarm(name: &str) -> Arc<Message> {
         expires_at: None,
         publisher: None,
         id: 0,
+        arrived_micros: 0,
+        trace: None,
     })
 }
 

@@ -72,6 +72,22 @@ impl World {
         image
     }
 
+    /// Another binary takes over: the clients are sent away, the store has everything, and their wills wait so long for
+    /// their return.
+    pub fn upgrade(&mut self, lines: u16, grace_millis: u64) {
+        for line in 0..self.lines.len() {
+            let mut from = Some(0);
+            while let Some(slot) = from {
+                from = self.lines[line].suspend(slot, self.now).next;
+            }
+        }
+        self.settle();
+        self.end(Survive::All, lines);
+        self.grace_millis = grace_millis;
+        self.start();
+        self.grace_millis = 0;
+    }
+
     fn end(&mut self, survive: Survive, lines: u16) {
         let mut image = self.store.survivor(survive, &self.tables.retained.borrow());
         image.finish_transfers();
@@ -96,6 +112,7 @@ impl World {
         self.lines = lines_of(&self.config, &self.tables, &self.presence, image.serial);
         for line in &mut self.lines {
             line.set_rights(self.rights.clone(), self.now);
+            line.await_return(self.now.plus(self.grace_millis));
         }
         for message in image.retained.values() {
             let taken = self.tables.retained.borrow_mut().apply(message);

@@ -35,6 +35,8 @@ fn message(topic: &str, payload: &str, expires_at: Option<Millis>) -> Arc<Messag
         expires_at,
         publisher: None,
         id: 0,
+        arrived_micros: 0,
+        trace: None,
     })
 }
 

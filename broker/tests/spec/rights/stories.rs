@@ -387,3 +387,28 @@ fn what_may_not_be_received_does_not_fill_a_queue() {
 fn packet_is_refusal(packet: &Packet) -> bool {
     matches!(packet, Packet::Puback(puback) if puback.reason.is_error())
 }
+
+/// Each question that is put to the rights counts, by what was asked and what the answer was.
+#[test]
+fn questions_and_answers_are_counted() {
+    let mut world = World::new();
+    world.set_rights("user spy\nallow subscribe open/#\nallow publish open");
+    let spy = spy(&mut world, Version::V5);
+    world.send(spy, Packet::Subscribe(subscribe(1, "open/a", QoS::AtMostOnce)));
+    world.send(spy, Packet::Subscribe(subscribe(2, "secret", QoS::AtMostOnce)));
+    world.publish(spy, "open", "1", QoS::AtMostOnce);
+    world.publish(spy, "secret", "2", QoS::AtMostOnce);
+    let builder = world
+        .client("bomber")
+        .change(|connect| connect.username = Some("spy".into()));
+    builder.will("secret", "boom", 0).try_connect();
+    let counters = world.counters();
+    let counted: Vec<_> = counters.rights().collect();
+    let expected = [
+        ("publish", [1, 1]),
+        ("will", [1, 0]),
+        ("subscribe", [1, 1]),
+        ("receive", [0, 0]),
+    ];
+    assert_eq!(counted, expected);
+}

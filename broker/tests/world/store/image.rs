@@ -288,6 +288,8 @@ fn delivery(entry: &Entry, told: bool) -> Delivery {
         expires_at: entry.message.expires_at,
         publisher: None,
         id: if entry.shared { entry.message.id } else { 0 },
+        arrived_micros: 0,
+        trace: None,
     };
     Delivery {
         message: Arc::new(message),

@@ -1,0 +1,210 @@
+//! What operators see and do: sessions in slices and in order, and what becomes of those they act on.
+
+use std::sync::Arc;
+
+use broker::line::{Best, Order, OrderBy, Question, SubscriptionQuestion};
+use broker::message::Message;
+use mqtt_codec::{DisconnectReason, QoS};
+
+use crate::world::World;
+use crate::world::packets::{filter, topic};
+
+/// The client identifiers on both lines that are meant, in order.
+fn listed(world: &World, question: &Question, order: Order, max: usize) -> (usize, Vec<String>) {
+    let mut best = Best::new(max);
+    for line in &world.lines {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = line.survey(from, 2, question, order, &mut best);
+        }
+    }
+    let total = best.total();
+    let name = |key: broker::key::SessionKey| {
+        let sight = world.lines[usize::from(key.line())].sight(key).unwrap();
+        sight.client_id.to_string()
+    };
+    (total, best.into_sorted().into_iter().map(name).collect())
+}
+
+fn of_operator(topic_name: &str, qos: QoS) -> Arc<Message> {
+    Arc::new(Message {
+        topic: topic(topic_name),
+        payload: "hello".into(),
+        qos,
+        retain: false,
+        properties: None,
+        expires_at: None,
+        publisher: None,
+        id: 0,
+        arrived_micros: 0,
+        trace: None,
+    })
+}
+
+#[test]
+fn sessions_are_listed_in_order_however_the_slices_fall() {
+    let mut world = World::new();
+    for name in ["eve", "Bob", "ann", "dan", "cid"] {
+        world.client(name).persistent().connect();
+    }
+    let away = world.client("away").persistent().connect();
+    world.drop_connection(away);
+    let all = Question::default();
+    let (total, names) = listed(&world, &all, Order::default(), 10);
+    assert_eq!(
+        (total, names),
+        (
+            6,
+            ["Bob", "ann", "away", "cid", "dan", "eve"].map(str::to_owned).to_vec()
+        )
+    );
+    let down = Order {
+        by: OrderBy::ClientId,
+        is_descending: true,
+    };
+    assert_eq!(
+        listed(&world, &all, down, 2),
+        (6, vec!["eve".to_owned(), "dan".to_owned()])
+    );
+    let is_away = Question {
+        is_connected: Some(false),
+        ..Question::default()
+    };
+    assert_eq!(
+        listed(&world, &is_away, Order::default(), 9),
+        (1, vec!["away".to_owned()])
+    );
+    let search = Question {
+        search: Some("b".into()),
+        ..Question::default()
+    };
+    assert_eq!(
+        listed(&world, &search, Order::default(), 9),
+        (1, vec!["Bob".to_owned()])
+    );
+}
+
+#[test]
+fn the_longest_queue_comes_first_and_ties_by_name() {
+    let mut world = World::new();
+    for name in ["a", "b", "c"] {
+        let client = world.client(name).persistent().connect();
+        world.subscribe(client, &format!("to/{name}"), QoS::AtLeastOnce);
+        world.drop_connection(client);
+    }
+    let publisher = world.client("z").connect();
+    world.publish(publisher, "to/b", "x", QoS::AtLeastOnce);
+    let order = Order {
+        by: OrderBy::Queued,
+        is_descending: true,
+    };
+    let (_, names) = listed(&world, &Question::default(), order, 3);
+    assert_eq!(names, ["b", "a", "c"]);
+}
+
+#[test]
+fn subscriptions_are_found_by_the_topic_that_they_match() {
+    let mut world = World::new();
+    let client = world.client("a").connect();
+    world.subscribe(client, "plant/+/state", QoS::AtMostOnce);
+    world.subscribe(client, "$share/g/plant/#", QoS::AtMostOnce);
+    world.subscribe(client, "else", QoS::AtMostOnce);
+    let question = SubscriptionQuestion {
+        topic: Some("plant/1/state".into()),
+        ..SubscriptionQuestion::default()
+    };
+    let mut best = Best::new(10);
+    let line = world.line_of(client);
+    assert_eq!(
+        world.lines[line].survey_subscriptions(0, 100, &question, &mut best),
+        None
+    );
+    let filters: Vec<String> = best
+        .into_sorted()
+        .iter()
+        .map(|found| found.filter.to_string())
+        .collect();
+    assert_eq!(filters, ["$share/g/plant/#", "plant/+/state"]);
+}
+
+#[test]
+fn an_operator_ends_a_connection_and_the_session_stays() {
+    let mut world = World::new();
+    let client = world.client("a").persistent().connect();
+    let now = world.now;
+    let line = world.line_of(client);
+    assert_eq!(world.lines[line].disconnect_client("a", "maintenance", now), Some(true));
+    world.settle();
+    assert_eq!(world.goodbye(client), Some(DisconnectReason::AdministrativeAction));
+    assert!(!world.is_connected(client));
+    assert_eq!(world.lines[line].disconnect_client("a", "", now), Some(false));
+    assert_eq!(world.lines[line].disconnect_client("nobody", "", now), None);
+    assert!(world.lines[line].sight_of("a").is_some());
+}
+
+#[test]
+fn an_operator_ends_a_session_and_its_will_is_published() {
+    let mut world = World::new();
+    let heir = world.client("heir").connect();
+    world.subscribe(heir, "will", QoS::AtMostOnce);
+    let client = world.client("a").persistent().will("will", "gone", 60).connect();
+    let now = world.now;
+    let line = world.line_of(client);
+    assert!(world.lines[line].remove_session("a", "", now));
+    world.settle();
+    assert_eq!(world.payloads(heir), ["gone"]);
+    assert!(world.lines[line].sight_of("a").is_none());
+    assert!(!world.lines[line].remove_session("a", "", now));
+}
+
+#[test]
+fn a_subscription_that_an_operator_takes_gets_nothing_more() {
+    let mut world = World::new();
+    let client = world.client("a").connect();
+    world.subscribe(client, "t", QoS::AtMostOnce);
+    let now = world.now;
+    let line = world.line_of(client);
+    assert_eq!(
+        world.lines[line].remove_subscription("a", &filter("t"), now),
+        Some(true)
+    );
+    assert!(
+        world.lines[line].has_subscription("a", &filter("t")),
+        "until the router has heard of it"
+    );
+    world.settle();
+    assert!(!world.lines[line].has_subscription("a", &filter("t")));
+    assert_eq!(
+        world.lines[line].remove_subscription("a", &filter("t"), now),
+        Some(false)
+    );
+    let publisher = world.client("p").connect();
+    world.publish(publisher, "t", "x", QoS::AtMostOnce);
+    assert!(world.payloads(client).is_empty());
+}
+
+#[test]
+fn a_message_of_an_operator_says_how_many_got_it() {
+    let mut world = World::new();
+    let there = world.client("there").connect();
+    world.subscribe(there, "t", QoS::AtLeastOnce);
+    let away = world.client("away").persistent().connect();
+    world.subscribe(away, "t", QoS::AtLeastOnce);
+    world.drop_connection(away);
+    let now = world.now;
+    let published = world.lines[0].publish_of_operator(&of_operator("t", QoS::AtLeastOnce), now);
+    let published = published.unwrap();
+    assert_eq!((published.receivers, published.queued), (2, 1));
+    world.settle();
+    assert_eq!(world.payloads(there), ["hello"]);
+    let lost = world.lines[0]
+        .publish_of_operator(&of_operator("t", QoS::AtMostOnce), now)
+        .unwrap();
+    assert_eq!(
+        (lost.receivers, lost.queued),
+        (1, 0),
+        "QoS 0 does not wait for those who are away"
+    );
+    let own = world.lines[0].publish_of_operator(&of_operator("$SYS/x", QoS::AtMostOnce), now);
+    assert!(own.is_err());
+}
