@@ -2,7 +2,7 @@
 
 use crate::{Credentials, Identity, Verdict};
 
-const METHOD: &str = "anonymous";
+pub(crate) const METHOD: &str = "anonymous";
 
 /// Where a client may stay anonymous.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,14 +27,19 @@ pub enum Listeners {
     Named(Vec<String>),
 }
 
-pub(crate) fn ask(settings: &Settings, who: &Credentials) -> Verdict {
+/// Whether a client may stay anonymous.
+pub(crate) fn admits(settings: &Settings, who: &Credentials) -> bool {
     let is_here = match &settings.on {
         Listeners::Local => who.address.is_none_or(|address| address.to_canonical().is_loopback()),
         Listeners::All => true,
         Listeners::Named(names) => names.contains(&who.listener),
     };
     let has_a_name = who.username.is_some() || who.password.is_some();
-    if !is_here || has_a_name && !settings.are_names_ignored {
+    is_here && (!has_a_name || settings.are_names_ignored)
+}
+
+pub(crate) fn ask(settings: &Settings, who: &Credentials) -> Verdict {
+    if !admits(settings, who) {
         return Verdict::NotMine;
     }
     Verdict::Known(Identity {

@@ -9,6 +9,10 @@
 
 mod instant;
 mod line;
+mod live;
+
+pub(crate) use live::Live;
+pub use live::{LiveBan, LiveError};
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -29,6 +33,8 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// The bound of the file's length.
     pub bytes_max: u64,
+    /// Where those of operators are kept, made with the first of them. `None`: they end with the broker.
+    pub live_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -37,6 +43,7 @@ impl Default for Settings {
             bans: Vec::new(),
             file: None,
             bytes_max: 16 << 20,
+            live_file: None,
         }
     }
 }
@@ -65,7 +72,7 @@ pub enum Banned {
 type Until = u64;
 
 /// All bans, ready for a look-up.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bans {
     clients: HashMap<String, Until>,
     users: HashMap<String, Until>,
@@ -91,6 +98,11 @@ impl Bans {
         Ok(bans)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len() + self.users.len() + self.networks.len()
+    }
+
     fn add(&mut self, ban: Ban) {
         let until = ban.until_unix_secs.unwrap_or(Until::MAX);
         match ban.whom {
@@ -107,6 +119,30 @@ impl Bans {
                 extend(&mut self.networks, network.trunc(), until);
             }
         }
+    }
+
+    /// All that have not ended.
+    pub(crate) fn all(&self) -> Vec<Ban> {
+        let now = unix_secs();
+        let ban = |whom, until: Until| Ban {
+            whom,
+            until_unix_secs: (until != Until::MAX).then_some(until),
+        };
+        let clients = self
+            .clients
+            .iter()
+            .map(|(id, until)| ban(Banned::Client(id.clone()), *until));
+        let users = self
+            .users
+            .iter()
+            .map(|(name, until)| ban(Banned::User(name.clone()), *until));
+        let networks = self
+            .networks
+            .iter()
+            .map(|(network, until)| ban(Banned::Address(*network), *until));
+        let all = clients.chain(users).chain(networks);
+        all.filter(|ban| ban.until_unix_secs.is_none_or(|until| until > now))
+            .collect()
     }
 
     /// Whether what the client says of itself, or where it is, is banned.
@@ -134,6 +170,23 @@ impl Bans {
             let until = network.ok().and_then(|network| self.networks.get(&network));
             until.is_some_and(|&until| until > now)
         })
+    }
+}
+
+/// The network that an operator names, which may be a single address.
+#[must_use]
+pub fn network(text: &str) -> Option<IpNet> {
+    line::network(text).ok().map(|network| network.trunc())
+}
+
+/// Whether the network, as text, holds this address, which may have a port.
+#[must_use]
+pub fn holds(network_text: &str, address: &str) -> bool {
+    let with_port = address.parse::<std::net::SocketAddr>().map(|address| address.ip());
+    let address = with_port.or_else(|_| address.parse::<IpAddr>());
+    match (network(network_text), address) {
+        (Some(network), Ok(address)) => network.contains(&address.to_canonical()),
+        (_, _) => false,
     }
 }
 

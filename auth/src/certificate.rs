@@ -2,7 +2,7 @@
 
 use crate::{Certificate, Credentials, Identity, Refusal, Verdict};
 
-const METHOD: &str = "certificate";
+pub(crate) const METHOD: &str = "certificate";
 
 /// What of a certificate is the user's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! Asks the authenticators in their order, in a bounded time.
 
+mod prepared;
 mod scram;
+mod tally;
 mod threshold;
 
 use std::net::IpAddr;
@@ -10,16 +12,22 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::bans::Bans;
+use crate::bans::{Ban, Banned, Bans, Live, LiveBan, LiveError};
 use crate::directory::Directory;
 use crate::flapping::Flapping;
 use crate::http::Http;
 use crate::jwt::Jwt;
 use crate::limits::Limits;
 use crate::password::{HashPool, PasswordFile};
-use crate::{Answer, Authenticator, Credentials, OpenError, Refusal, Settings, Verdict, anonymous, certificate};
+use crate::{
+    Answer, Authenticator, Credentials, OpenError, Refusal, Settings, Verdict, anonymous, certificate, http, jwt,
+    password,
+};
 
+pub use prepared::{Guest, News, Prepared};
 pub use scram::Conversation;
+
+use tally::NO_METHOD;
 
 /// The authenticators of a broker. One serves all threads.
 #[derive(Debug)]
@@ -27,8 +35,11 @@ pub struct Chain {
     /// Swapped whole: whoever is being asked goes on with what it began with.
     current: ArcSwap<Links>,
     pool: HashPool,
+    tally: tally::Tally,
     /// One reload at a time.
     reloading: Mutex<()>,
+    /// Bans of operators, which no reload touches.
+    live: Live,
 }
 
 #[derive(Debug)]
@@ -62,8 +73,41 @@ impl Chain {
         Ok(Self {
             current: ArcSwap::from_pointee(Links::open(settings, None).await?),
             pool: HashPool::new(settings.hashing),
+            tally: tally::Tally::default(),
             reloading: Mutex::new(()),
+            live: Live::open(settings.bans.live_file.as_deref()).await?,
         })
+    }
+
+    /// The bans of settings and files that hold.
+    #[must_use]
+    pub fn bans(&self) -> Vec<Ban> {
+        self.current.load().bans.all()
+    }
+
+    /// The bans of operators that hold.
+    #[must_use]
+    pub fn live_bans(&self) -> Vec<LiveBan> {
+        self.live.all()
+    }
+
+    /// Keeps someone outside, for so many seconds or for good. Connections that are open stay open. Neither the
+    /// operator's name nor the reason has line ends.
+    ///
+    /// # Errors
+    ///
+    /// There are too many bans, or it cannot be written.
+    pub fn ban(&self, whom: Banned, secs: Option<u64>, by: &str, reason: Option<&str>) -> Result<LiveBan, LiveError> {
+        self.live.add(whom, secs, by, reason)
+    }
+
+    /// Lifts a ban of an operator.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn unban(&self, whom: &Banned) -> Result<(), LiveError> {
+        self.live.lift(whom)
     }
 
     /// Counts a connection of a client, before anything else is asked about it.
@@ -77,17 +121,34 @@ impl Chain {
             .allows(client_id, address)
             .then_some(())
             .ok_or(Refusal::Flapping)
+            .inspect_err(|refusal| self.tally.count_refusal(NO_METHOD, *refusal))
     }
 
     /// Says who a client is, within [`Settings::timeout`].
     pub async fn authenticate(&self, who: &Credentials) -> Answer {
+        let (method, answer) = self.judge(who).await;
+        self.tally.count(method, &answer);
+        answer
+    }
+
+    /// How clients proved who they are: method, result, how often.
+    #[must_use]
+    pub fn tally(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.tally.read()
+    }
+
+    /// The method that had the last word, and the word.
+    async fn judge(&self, who: &Credentials) -> (&'static str, Answer) {
         let links = self.current.load_full();
         if let Err(refusal) = links.may_try(who) {
-            return Answer::Refused(refusal);
+            return (NO_METHOD, Answer::Refused(refusal));
         }
-        let Ok(answer) = timeout(links.settings.timeout, Box::pin(self.ask(&links, who))).await else {
+        if self.live.hold(who) {
+            return (NO_METHOD, Answer::Refused(Refusal::Banned));
+        }
+        let Ok((method, answer)) = timeout(links.settings.timeout, Box::pin(self.ask(&links, who))).await else {
             tracing::warn!(client = %who.client_id, timeout = ?links.settings.timeout, "authentication took too long");
-            return Answer::Refused(Refusal::Unavailable);
+            return (NO_METHOD, Answer::Refused(Refusal::Unavailable));
         };
         match answer {
             Answer::Refused(Refusal::BadCredentials) => links.limits.count_failure(who),
@@ -95,16 +156,16 @@ impl Chain {
                 if identity
                     .username
                     .as_ref()
-                    .is_some_and(|name| links.bans.hold_user(name)) =>
+                    .is_some_and(|name| links.bans.hold_user(name) || self.live.hold_user(name)) =>
             {
-                return Answer::Refused(Refusal::Banned);
+                return (method, Answer::Refused(Refusal::Banned));
             }
             Answer::Known(_) | Answer::Refused(_) => {}
         }
-        answer
+        (method, answer)
     }
 
-    async fn ask(&self, links: &Links, who: &Credentials) -> Answer {
+    async fn ask(&self, links: &Links, who: &Credentials) -> (&'static str, Answer) {
         for link in &links.links {
             let verdict = match link {
                 Link::PasswordFile(file) => file.ask(who, &self.pool, &links.limits).await,
@@ -115,12 +176,12 @@ impl Chain {
                 Link::Anonymous(settings) => anonymous::ask(settings, who),
             };
             match verdict {
-                Verdict::Known(identity) => return Answer::Known(identity),
-                Verdict::Refused(refusal) => return Answer::Refused(refusal),
+                Verdict::Known(identity) => return (identity.method, Answer::Known(identity)),
+                Verdict::Refused(refusal) => return (link.method(), Answer::Refused(refusal)),
                 Verdict::NotMine => {}
             }
         }
-        Answer::Refused(Refusal::BadCredentials)
+        (NO_METHOD, Answer::Refused(Refusal::BadCredentials))
     }
 
     /// Reads everything again, by the settings that it has.
@@ -186,6 +247,20 @@ impl Links {
                 .map_or_else(|| Arc::new(Flapping::new(settings.flapping)), Arc::clone),
             links,
         })
+    }
+}
+
+impl Link {
+    /// What it is called in metrics and explanations: [`Identity::method`](crate::Identity::method).
+    fn method(&self) -> &'static str {
+        match self {
+            Self::PasswordFile(_) => password::METHOD,
+            Self::Jwt(_) => jwt::METHOD,
+            Self::Http(_) => http::METHOD,
+            Self::Directory(directory) => directory.method(),
+            Self::Certificate(_) => certificate::METHOD,
+            Self::Anonymous(_) => anonymous::METHOD,
+        }
     }
 }
 

@@ -153,6 +153,11 @@ async fn open_source(settings: &Settings) -> Result<Box<dyn Source>, OpenError> 
 }
 
 impl Directory {
+    /// How its identities come about.
+    pub(crate) fn method(&self) -> &'static str {
+        self.kind.name
+    }
+
     pub(crate) async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let (kind, bounds) = (Kind::of(&settings.backend), &settings.bounds);
         let compare = Compare::new().map_err(|error| OpenError::Setting {

@@ -16,7 +16,7 @@ use crate::said::Cache;
 use crate::web::Server;
 use crate::{Credentials, OpenError, Refusal, Verdict, web};
 
-const METHOD: &str = "http";
+pub(crate) const METHOD: &str = "http";
 const SETTING: &str = "auth http";
 
 /// Which server, and how much it is asked.

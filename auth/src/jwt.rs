@@ -19,7 +19,7 @@ use crate::{Credentials, Identity, OpenError, Refusal, Verdict, web};
 
 use keys::Keys;
 
-const METHOD: &str = "jwt";
+pub(crate) const METHOD: &str = "jwt";
 const SETTING: &str = "auth jwt";
 
 /// Whose tokens are taken, and what is read in them.

@@ -30,7 +30,7 @@ mod settings;
 mod source;
 pub mod web;
 
-pub use chain::{Chain, Conversation};
+pub use chain::{Chain, Conversation, Guest, News, Prepared};
 pub use credentials::{Certificate, Credentials};
 pub use error::OpenError;
 pub use identity::{Actions, Answer, Grant, Identity, Refusal};

@@ -37,7 +37,7 @@ pub(crate) use pool::HashPool;
 use pool::NotHashed;
 
 /// How the identity came about, for logs.
-const METHOD: &str = "password file";
+pub(crate) const METHOD: &str = "password file";
 
 /// Which password file, and how long it may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,26 @@ impl PasswordFile {
         let entries = Arc::new(Entries::parse(&settings.file, &text)?);
         let cache = Cache::new(settings.cache_for, settings.cache_entries_max)?;
         Ok(Self { entries, cache })
+    }
+
+    /// Whether there is such a user.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.entries.find(name).is_some()
+    }
+
+    /// Whether a user has the same hash and the same groups here and there.
+    pub(crate) fn has_as(&self, name: &str, other: &Self) -> bool {
+        let of = |file: &Self| {
+            file.entries
+                .find(name)
+                .map(|entry| (entry.hash.clone(), entry.groups.clone()))
+        };
+        of(self) == of(other)
+    }
+
+    /// The names of its users.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.names()
     }
 
     /// What is kept of a user's password for SCRAM, and the user's groups.

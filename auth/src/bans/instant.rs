@@ -44,3 +44,24 @@ fn days_of(year: u64, month: u64) -> u64 {
         _ => 31,
     }
 }
+
+/// As [`parse`] reads it. None for what is later than the year 9999.
+pub(super) fn format(unix_secs: u64) -> Option<String> {
+    let (mut days, second) = (unix_secs / 86_400, unix_secs % 86_400);
+    let mut year = 1_970 + days / 366;
+    if year > 9_999 {
+        return None;
+    }
+    while days_before(year + 1) <= days {
+        year += 1;
+    }
+    days -= days_before(year);
+    let mut month = 1;
+    while days_of(year, month) <= days {
+        days -= days_of(year, month);
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let day = days + 1;
+    (year <= 9_999).then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+}

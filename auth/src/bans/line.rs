@@ -51,7 +51,7 @@ fn until(text: &str) -> Result<Option<u64>, Flaw> {
     })
 }
 
-fn network(text: &str) -> Result<IpNet, Flaw> {
+pub(super) fn network(text: &str) -> Result<IpNet, Flaw> {
     let address = || {
         text.parse()
             .ok()

@@ -8,7 +8,7 @@ use crate::{Credentials, Identity, Refusal};
 
 use super::{Chain, Link, Links};
 
-const METHOD: &str = "scram-sha-256";
+pub(super) const METHOD: &str = "scram-sha-256";
 
 /// A client between its first and its last message.
 #[derive(Debug)]
@@ -30,6 +30,11 @@ impl Chain {
     ///
     /// Who is banned or failed too often, and who cannot be understood.
     pub fn begin_scram(&self, who: &Credentials, data: &[u8]) -> Result<(Conversation, Vec<u8>), Refusal> {
+        let begun = self.begin(who, data);
+        begun.inspect_err(|refusal| self.tally.count_refusal(METHOD, *refusal))
+    }
+
+    fn begin(&self, who: &Credentials, data: &[u8]) -> Result<(Conversation, Vec<u8>), Refusal> {
         let links = self.current.load_full();
         links.may_try(who)?;
         let mut nonce = [0; 18];
@@ -69,8 +74,21 @@ impl Chain {
         conversation: Conversation,
         data: &[u8],
     ) -> Result<(Identity, Vec<u8>), Refusal> {
+        let finished = self.finish(who, conversation, data);
+        match &finished {
+            Ok(_) => self.tally.count_known(METHOD),
+            Err(refusal) => self.tally.count_refusal(METHOD, *refusal),
+        }
+        finished
+    }
+
+    fn finish(
+        &self,
+        who: &Credentials,
+        Conversation { server, groups }: Conversation,
+        data: &[u8],
+    ) -> Result<(Identity, Vec<u8>), Refusal> {
         let links = self.current.load_full();
-        let Conversation { server, groups } = conversation;
         let claimed = named(who, server.name());
         // Others may have failed under this name since.
         links.may_try(&claimed)?;
@@ -85,7 +103,7 @@ impl Chain {
     }
 }
 
-fn files(links: &Links) -> impl Iterator<Item = &crate::password::PasswordFile> {
+pub(super) fn files(links: &Links) -> impl Iterator<Item = &crate::password::PasswordFile> {
     links.links.iter().filter_map(|link| match link {
         Link::PasswordFile(file) => Some(file),
         Link::Jwt(_) | Link::Http(_) | Link::Directory(_) | Link::Certificate(_) | Link::Anonymous(_) => None,

@@ -12,7 +12,7 @@ use crate::web::tests::{Act, TestServer, nobody};
 use crate::{Answer, Authenticator, Credentials, Refusal, Settings, anonymous, http, password, web};
 
 /// "pass word", by mosquitto_passwd.
-const HASH: &str =
+pub(super) const HASH: &str =
     "$7$101$6Gv3GASiH9IMTkl/$wUXOBQS5dIz8pFI1o9q8ZzoXhI57BRUL1mCkb1UsmjYei9G/LpZN7xpE6228mImqMH+DCqt8AEZZXeaLeLlHFw==";
 
 fn clerk(password: &'static str) -> Credentials {
@@ -374,4 +374,26 @@ async fn scram_proves_a_user_of_the_password_file() {
         (Some("clerk"), vec!["office".to_owned()])
     );
     assert!(answer.starts_with(b"v="));
+}
+
+#[tokio::test]
+async fn the_tally_names_the_method_that_had_the_last_word() {
+    let (_directory, file) = place();
+    fs::write(&file, format!("clerk:{HASH}\n")).unwrap();
+    let chain = Chain::open(&settings(&file)).await.unwrap();
+    chain.authenticate(&clerk("pass word")).await;
+    chain.authenticate(&clerk("wrong")).await;
+    let unknown = Credentials {
+        username: Some("ghost".to_owned()),
+        ..clerk("wrong")
+    };
+    chain.authenticate(&unknown).await;
+    chain.begin_scram(&clerk(""), b"nonsense").unwrap_err();
+    let counted = [
+        ("none", "bad_credentials", 1),
+        ("password file", "bad_credentials", 1),
+        ("password file", "known", 1),
+        ("scram-sha-256", "bad_credentials", 1),
+    ];
+    assert_eq!(chain.tally(), counted);
 }

@@ -62,6 +62,10 @@ impl Entries {
         self.by_name.get(name)
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
     pub(super) fn scram_decoy(&self) -> Option<&Decoy> {
         self.scram_decoy.as_ref()
     }

@@ -29,7 +29,7 @@ const PASSES_MAX: u32 = 100;
 const ROUNDS_MAX: u32 = 10_000_000;
 
 /// A hashed password, with what is needed to compare another one.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Hash {
     function: Function,
     salt: Box<[u8]>,
