@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Acl, Auth};
 use crate::listeners::LISTENERS;
 pub use crate::listeners::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
-use crate::rule::{BIND, LOG_LEVEL, PATH, PATH_OR_NONE, TOPIC_FILTER, TOPIC_START};
+use crate::metrics::Metrics;
+use crate::rule::{
+    ACCOUNT_OR_NONE, ADMIN_BIND, BIND_OR_NONE, FILE_MODE, LOG_LEVEL, PATH, PATH_OR_NONE, TOPIC_FILTER, TOPIC_START,
+};
 use crate::table::Allowed::{self, List, OneOf, Range, Text};
 use crate::table::{Section, Setting, Tables, choice, element, section};
+use crate::traces::Traces;
 
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
@@ -22,8 +26,8 @@ section! {
     /// Taking connections: where, how many, how fast.
     "listener" Listener {
         /// Address to listen on, or a list of them. A host name stands for all its addresses; port 0 takes a free port;
-        /// "systemd:NAME" takes the TCP sockets of this name that the service manager passes.
-        bind: Vec<String> = vec!["127.0.0.1:1883".to_owned()], List(BIND);
+        /// "systemd:NAME" takes the TCP sockets of this name that the service manager passes; "none" opens none.
+        bind: Vec<String> = vec!["127.0.0.1:1883".to_owned()], List(BIND_OR_NONE);
         /// Connections open at once on one listener. It is also held to 80 % of the limit of open files.
         connections_max: usize = 100_000, Range(1..=10_000_000), "connections";
         /// Connections taken per second on one listener in the long run; more wait in the kernel's queue.
@@ -87,8 +91,8 @@ section! {
 section! {
     /// What is to happen when: rules in CEL over what clients ask for and are sent. docs/POLICY.md teaches them.
     "rules" Rules {
-        /// File of rules. A file with a mistake keeps the broker from starting; SIGHUP reads it anew, and with a mistake
-        /// the rules in force stay. Empty: none.
+        /// File of rules. A file with a mistake keeps the broker from starting; SIGHUP reads it anew, and a mistake refuses
+        /// the whole reload. Empty: none.
         file: String = String::new(), Text(PATH_OR_NONE);
         /// Steps that one condition or one value may take.
         steps_max: u32 = 10_000, Range(100..=10_000_000), "steps";
@@ -194,12 +198,95 @@ section! {
 }
 
 section! {
-    /// The log, on standard error.
+    /// The process: what it is called by, whom it belongs to, and how it makes way for the next binary.
+    "daemon" Daemon {
+        /// File with the number of the process, locked for as long as it runs: a second start is refused. Empty: none.
+        pid_file: String = String::new(), Text(PATH_OR_NONE);
+        /// User that the process becomes when its ports are bound, by name or number; only root can. Empty: it stays who it
+        /// is.
+        user: String = String::new(), Text(ACCOUNT_OR_NONE);
+        /// Group that it becomes. Empty: that of the user.
+        group: String = String::new(), Text(ACCOUNT_OR_NONE);
+        /// Where relative paths start with `strowger serve --daemon`. Empty: where the command was given.
+        working_directory: String = String::new(), Text(PATH_OR_NONE);
+        /// Rights that files of the process never have with `strowger serve --daemon`, in octal.
+        umask: String = "0027".to_owned(), Text(FILE_MODE);
+        /// Unix socket for `strowger stop`, `status`, `reload`, `drain`, `upgrade`, `plan` and `backup`. Empty: control.sock
+        /// in storage.directory.
+        control_socket: String = String::new(), Text(PATH_OR_NONE);
+        /// How long wills wait for the return of clients that an upgrade sent away; 0 publishes them at once.
+        upgrade_grace_secs: u64 = 30, Range(0..=3600), "seconds";
+    }
+}
+
+section! {
+    /// The listener for operators: administration over HTTP, metrics, health, and the dashboard.
+    "admin" Admin {
+        /// Address to listen on, or a list of them; "none" opens none.
+        bind: Vec<String> = vec!["127.0.0.1:18083".to_owned()], List(ADMIN_BIND);
+        /// Unix socket for operators on this machine: whoever can open it is an admin, and only the broker's user can. Empty:
+        /// admin.sock in storage.directory, unless storage.engine is "memory"; "none" opens none.
+        socket: String = String::new(), Text(PATH_OR_NONE);
+        /// File of the tokens that let operators in, which "strowger token" writes. Empty: admin.tokens in
+        /// storage.directory. A file that is missing lets nobody in; changes count within a second.
+        tokens_file: String = String::new(), Text(PATH_OR_NONE);
+        /// Certificate of the listener in PEM, with those between it and the authority. Empty: plain HTTP.
+        certificate: String = String::new(), Text(PATH_OR_NONE);
+        /// Private key of the certificate, in PEM.
+        key: String = String::new(), Text(PATH_OR_NONE);
+        /// Authorities of operators' certificates, in PEM. Whoever shows one has the role that the tokens file gives to its
+        /// common name. Empty: none is asked for.
+        client_ca: String = String::new(), Text(PATH_OR_NONE);
+        /// Who may read /metrics.
+        metrics_access: MetricsAccess = MetricsAccess::Open, OneOf(MetricsAccess::WORDS);
+        /// Length of the body of a request.
+        body_bytes_max: usize = 2_097_152, Range(KIB..=WIRE_BYTES_MAX), "bytes";
+        /// How long a request may take to arrive and to be answered.
+        timeout_secs: u64 = 10, Range(1..=3600), "seconds";
+        /// Wrong tokens from one address before it is locked out.
+        failures_max: u32 = 10, Range(1..=1_000_000), "wrong tokens";
+        /// How long an address is locked out.
+        lockout_secs: u64 = 60, Range(1..=86_400), "seconds";
+        /// How long a browser stays logged in.
+        session_secs: u64 = 43_200, Range(60..=2_592_000), "seconds";
+        /// Connections of operators at once; more wait.
+        connections_max: usize = 128, Range(1..=100_000), "connections";
+    }
+}
+
+choice! {
+    /// Who may read /metrics.
+    MetricsAccess {
+        /// Everyone who reaches the listener.
+        Open = "open",
+        /// Who has a token.
+        Token = "token",
+    }
+}
+
+section! {
+    /// The flight recorder: what each client sent and was sent last, and what was decided about it. Passwords are left out.
+    "recorder" Recorder {
+        /// Bytes for one client; they are taken as it sends and is sent to. The older half goes when the younger is full.
+        bytes_per_client: usize = 2048, Range(512..=MIB), "bytes";
+        /// Bytes for all clients, connected or gone; each gets less when they are many. 0 records nothing.
+        bytes_max: usize = 67_108_864, Range(0..=64 * GIB), "bytes";
+        /// Bytes that are kept of one packet: its start.
+        packet_bytes_max: usize = 160, Range(32..=65_000), "bytes";
+        /// Clients that are remembered when they have gone; a fourth of them are those that were never let in.
+        gone_clients_max: usize = 10_000, Range(0..=10_000_000), "clients";
+    }
+}
+
+section! {
+    /// The log.
     "log" Log {
         /// Which records are written: a level, also by crate.
         level: String = "info".to_owned(), Text(LOG_LEVEL);
         /// How a record is written.
         format: LogFormat = LogFormat::Text, OneOf(LogFormat::WORDS);
+        /// File that it is appended to; SIGUSR1 and SIGHUP open it anew, as logrotate wants. Empty: standard error.
+        file: String = String::new(), Text(PATH_OR_NONE);
     }
 }
 
@@ -326,6 +413,16 @@ pub struct Configuration {
     pub retained: Retained,
     /// The broker as a process.
     pub broker: Broker,
+    /// The process.
+    pub daemon: Daemon,
+    /// The listener for operators.
+    pub admin: Admin,
+    /// The flight recorder.
+    pub recorder: Recorder,
+    /// What is counted apart.
+    pub metrics: Metrics,
+    /// Traces of sampled messages.
+    pub traces: Traces,
     /// The log.
     pub log: Log,
     /// What outlives the process, where, and how surely.
@@ -344,6 +441,11 @@ pub(crate) const SECTIONS: &[Section] = &[
     Session::TABLE,
     Retained::TABLE,
     Broker::TABLE,
+    Daemon::TABLE,
+    Admin::TABLE,
+    Recorder::TABLE,
+    Metrics::TABLE,
+    Traces::TABLE,
     Log::TABLE,
     Storage::TABLE,
 ];

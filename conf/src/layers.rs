@@ -30,6 +30,8 @@ use crate::{consistency, environment, file};
 #[must_use]
 pub struct Layers {
     file: Option<PathBuf>,
+    /// What is read in the place of the file, with the name that it has in messages.
+    text: Option<(PathBuf, String)>,
     variables: Vec<(OsString, OsString)>,
     flags: Vec<Flag>,
 }
@@ -38,6 +40,12 @@ impl Layers {
     /// Reads this file, above the defaults.
     pub fn file(mut self, file: impl Into<PathBuf>) -> Self {
         self.file = Some(file.into());
+        self
+    }
+
+    /// Reads this text in the place of the file; messages call it `file`.
+    pub fn text(mut self, file: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        self.text = Some((file.into(), text.into()));
         self
     }
 
@@ -75,7 +83,11 @@ impl Layers {
     /// replaced the wrong value; then what two settings make of each other.
     pub fn load(self) -> Result<Loaded, Error> {
         let defaults = defaults()?;
-        let file = self.file.map_or(Ok(Vec::new()), |file| file::read(&file))?;
+        let file = match (self.text, self.file) {
+            (Some((file, text)), _) => file::parse(&text, &file)?,
+            (None, Some(file)) => file::read(&file)?,
+            (None, None) => Vec::new(),
+        };
         let environment = environment::read(&self.variables)?;
         let flags = self.flags.into_iter().map(Flag::read).collect::<Result<Vec<_>, _>>()?;
 

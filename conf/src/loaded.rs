@@ -11,6 +11,11 @@ use crate::error::Error;
 /// Settings whose values hold passwords.
 const SECRETS: [&str; 2] = ["auth.redis_url", "auth.sql_url"];
 
+/// Whether the value of a setting is not to be shown.
+pub(crate) fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
 /// A configuration that was read. Its Display is TOML: each value with its origin in a comment, secrets apart.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -43,7 +48,7 @@ impl fmt::Display for Loaded {
             for setting in section.settings {
                 let value = setting.find(&values).ok_or(fmt::Error)?;
                 let name = setting.name();
-                let is_hidden = SECRETS.contains(&&*name) && value.as_str().is_some_and(|text| !text.is_empty());
+                let is_hidden = is_secret(&name) && value.as_str().is_some_and(|text| !text.is_empty());
                 let line = match is_hidden {
                     true => format!("{} = \"(secret)\"", setting.key),
                     false => format!("{} = {value}", setting.key),

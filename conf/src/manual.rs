@@ -68,7 +68,10 @@ pub fn reference() -> Result<String, Error> {
          the environment variable, `--set section.key=value`, a flag of its own (`--bind`, `--data-dir`). In a \
          variable or a flag, a list is written with commas; a list of tables can stand in the file only. Unknown keys and values out of range are refused. \
          `strowger serve --print-conf` shows each value with its origin, and `strowger check FILE` tells whether a \
-         file is good.\n",
+         file is good.\n\n\
+         Live says when another value is in force: \"yes\" with a reload (SIGHUP), \"next connections\" with a reload for \
+         connections that come after it, \"restart\" when the broker is started again. `strowger plan FILE` says beforehand \
+         what a reload would do and to whom.\n",
     );
     for section in SECTIONS {
         let title = if section.name.is_empty() {
@@ -78,16 +81,17 @@ pub fn reference() -> Result<String, Error> {
         };
         let _ = write!(text, "\n## {title}\n\n{}\n\n", one_line(section.about));
         text.push_str(
-            "| Key | Default | Allowed | Unit | Environment variable | Meaning |\n|---|---|---|---|---|---|\n",
+            "| Key | Default | Allowed | Unit | Live | Environment variable | Meaning |\n|---|---|---|---|---|---|---|\n",
         );
         for setting in section.settings {
             let unit = if setting.unit.is_empty() { "–" } else { setting.unit };
             let _ = writeln!(
                 text,
-                "| `{}` | `{}` | {} | {unit} | {} | {} |",
+                "| `{}` | `{}` | {} | {unit} | {} | {} | {} |",
                 setting.name(),
                 default_of(&defaults, setting)?,
                 setting.allowed,
+                setting.live(),
                 variable(setting),
                 setting.meaning(),
             );

@@ -93,6 +93,18 @@ pub(crate) const BIND: Rule = Rule {
     holds: |text| passed_socket(text).map_or_else(|| is_address(text), is_socket_name),
 };
 
+/// As `BIND`, or no listener at all.
+pub(crate) const BIND_OR_NONE: Rule = Rule {
+    says: "host:port such as \"127.0.0.1:1883\" or \"[::1]:1883\", systemd:NAME, or none",
+    holds: |text| text == "none" || (BIND.holds)(text),
+};
+
+/// `host:port`, or no listener at all.
+pub(crate) const ADMIN_BIND: Rule = Rule {
+    says: "host:port such as \"127.0.0.1:18083\", or none",
+    holds: |text| text == "none" || is_address(text),
+};
+
 /// The name of the sockets that a listener takes from the service manager, if its `bind` says so.
 #[must_use]
 pub fn passed_socket(bind: &str) -> Option<&str> {
@@ -141,6 +153,12 @@ pub(crate) const ORIGIN: Rule = Rule {
 pub(crate) const FILE_MODE: Rule = Rule {
     says: "rights in octal such as \"0660\"",
     holds: |text| (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit)),
+};
+
+/// The name or number of a user or group, or nothing.
+pub(crate) const ACCOUNT_OR_NONE: Rule = Rule {
+    says: "a name or a number that the system knows, or nothing",
+    holds: |text| text.is_empty() || (ACCOUNT.holds)(text),
 };
 
 /// The name or number of a user or group.

@@ -115,7 +115,7 @@ fn a_wrong_flag_is_refused() {
             .unwrap_err()
             .to_string(),
         "flag --bind: `listener.bind` cannot be [\"1883\"]; \
-         allowed: host:port such as \"127.0.0.1:1883\" or \"[::1]:1883\", or systemd:NAME, or a list of at least one"
+         allowed: host:port such as \"127.0.0.1:1883\" or \"[::1]:1883\", systemd:NAME, or none, or a list of at least one"
     );
 }
 

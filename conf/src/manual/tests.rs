@@ -54,5 +54,5 @@ fn the_example_of_every_list_of_tables_is_good() {
         assert_eq!(parse(&text, Path::new("f")).unwrap().len(), 1, "{text}");
         seen += 1;
     }
-    assert_eq!(seen, 2);
+    assert_eq!(seen, 4);
 }
