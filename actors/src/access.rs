@@ -1,6 +1,5 @@
-//! Who comes in, and what he may do: read from files at the start, and again when the operator asks for it.
+//! Who comes in, and what he may do, as files say it at the start.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix::Addr;
@@ -8,17 +7,14 @@ use auth::Chain;
 use broker::acl::Rights;
 
 use crate::message::Entitle;
-use crate::policy::{self, Policy};
 use crate::rights::{RightsFileError, read_rights};
 use crate::session::SessionActor;
 use crate::settings::Settings;
 use crate::system::StartError;
 
-/// The files, and what was read from them last.
+/// Who is asked about clients.
 pub(crate) struct Access {
     pub(crate) chain: Arc<Chain>,
-    rights_file: Option<PathBuf>,
-    policy: Arc<dyn Policy>,
 }
 
 impl Access {
@@ -30,34 +26,20 @@ impl Access {
     pub(crate) async fn open(settings: &Settings) -> Result<(Self, Rights), StartError> {
         let access = Self {
             chain: Arc::new(Chain::open(&settings.authentication).await?),
-            rights_file: settings.rights_file.clone(),
-            policy: Arc::clone(&settings.policy),
         };
-        let rights = access.rights()?;
-        Ok((access, rights))
+        Ok((access, rights_of(settings)?))
     }
+}
 
-    fn rights(&self) -> Result<Rights, RightsFileError> {
-        match &self.rights_file {
-            Some(file) => read_rights(file),
-            None => Ok(Rights::open()),
-        }
-    }
-
-    /// Reads all of it anew. What is wrong stays as it was, and the log says why.
-    pub(crate) async fn reload(&self, lines: &[Addr<SessionActor>]) {
-        match self.chain.reload().await {
-            Ok(()) => tracing::info!("authentication reloaded"),
-            Err(error) => tracing::error!(%error, "authentication stays as it was"),
-        }
-        match self.rights() {
-            Ok(rights) => {
-                entitle(lines, &rights).await;
-                tracing::info!("rights reloaded");
-            }
-            Err(error) => tracing::error!(%error, "rights: acl.file stays as it was"),
-        }
-        policy::reload(&self.policy, lines).await;
+/// Reads the rights that the settings name.
+///
+/// # Errors
+///
+/// Names the file, and the line if one is wrong.
+pub(crate) fn rights_of(settings: &Settings) -> Result<Rights, RightsFileError> {
+    match &settings.rights_file {
+        Some(file) => read_rights(file),
+        None => Ok(Rights::open()),
     }
 }
 

@@ -72,6 +72,9 @@ fn identity_of(known: auth::Identity, listener: &Arc<str>) -> Result<Identity, R
         tracing::warn!(user = known.username.as_deref(), method = known.method, %error, "a client's own rights cannot be read");
         Refusal::NotAuthorized
     })?;
+    if identity.username.is_some() {
+        identity.method = known.method;
+    }
     identity.groups = known.groups.into_iter().map(String::into_boxed_str).collect();
     identity.is_superuser = known.is_superuser;
     identity.expires_at = known.expires_at_unix_secs.map(|at| Millis(at.saturating_mul(1000)));

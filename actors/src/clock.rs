@@ -29,6 +29,13 @@ impl Clock {
         self.begun.plus(self.uptime_millis())
     }
 
+    /// The time at this moment, in microseconds.
+    #[must_use]
+    pub(crate) fn micros(&self) -> u64 {
+        let since = u64::try_from(since(self.origin).as_micros()).unwrap_or(u64::MAX);
+        self.begun.0.saturating_mul(1000).saturating_add(since)
+    }
+
     /// Milliseconds since the start.
     #[must_use]
     pub(crate) fn uptime_millis(&self) -> u64 {

@@ -9,7 +9,6 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -17,57 +16,36 @@ use actix::Addr;
 use actix::prelude::SendError;
 use auth::Chain;
 use broker::durable::{Batch, Health, Progress};
-use broker::effect::{Closing, Effect, Forward};
+use broker::effect::{Effect, Forward};
 use broker::line::{ConnectionKey, Line, Lost};
+use broker::message::Millis;
 use broker::routing::RouteRequest;
 use bytes::BytesMut;
 
 use crate::authentication::Provers;
 use crate::clock::Clock;
+use crate::events::Events;
+use crate::figures::{Gauges, LineFigures};
 use crate::handshakes::Handshakes;
+use crate::inboxes::Inboxes;
 use crate::lag::Lag;
 use crate::message::{Adopt, Arrival, Deliver, Reroute};
 use crate::overload::Overload;
-use crate::report::{report_closed, report_limit};
+use crate::recorder::Recorder;
+use crate::report::report_limit;
 use crate::router::RouterActor;
 use crate::session::SessionActor;
 use crate::settings::LineSettings;
 use crate::store::{Postbox, StoreAddr};
 use crate::transport::{Ending, Socket};
+use crate::watcher::Watcher;
+
+mod closing;
 
 /// How long a line with too much on its way to another waits before it looks again.
 const RELIEF: Duration = Duration::from_millis(1);
 /// What a forward counts for besides its message.
 const FORWARD_COST: usize = 64;
-
-/// The account of what is on its way to each line, in bytes, shared by all.
-#[derive(Debug)]
-pub(crate) struct Inboxes(Vec<AtomicUsize>);
-
-impl Inboxes {
-    pub(crate) fn new(lines: u16) -> Self {
-        Self((0..lines).map(|_| AtomicUsize::new(0)).collect())
-    }
-
-    fn add(&self, line: usize, cost: usize) {
-        if let Some(bytes) = self.0.get(line) {
-            bytes.fetch_add(cost, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn subtract(&self, line: u16, cost: usize) {
-        if let Some(bytes) = self.0.get(usize::from(line)) {
-            bytes.fetch_sub(cost, Ordering::Relaxed);
-        }
-    }
-
-    fn any_above(&self, max: usize, but: u16) -> bool {
-        self.0
-            .iter()
-            .enumerate()
-            .any(|(line, bytes)| line != usize::from(but) && bytes.load(Ordering::Relaxed) > max)
-    }
-}
 
 /// See the module.
 pub(crate) struct Desk {
@@ -80,8 +58,16 @@ pub(crate) struct Desk {
     pub(crate) chain: Arc<Chain>,
     /// How the process fares.
     pub(crate) overload: Arc<Overload>,
+    /// Where it is told what happens.
+    pub(crate) events: Arc<Events>,
+    /// Who is told of traced messages.
+    watcher: Arc<dyn Watcher>,
     /// Whether this line keeps up.
     pub(crate) lag: Lag,
+    /// What happened to clients.
+    pub(crate) recorder: Recorder,
+    /// What is counted here and not in the brain.
+    pub(crate) gauges: Gauges,
     /// Clients that authenticate again.
     provers: Provers,
     /// Conversations that are open or being ended.
@@ -119,6 +105,8 @@ pub(crate) struct Ways {
     pub(crate) store: Option<(StoreAddr, Arc<Postbox>)>,
     pub(crate) chain: Arc<Chain>,
     pub(crate) overload: Arc<Overload>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) watcher: Arc<dyn Watcher>,
 }
 
 impl Desk {
@@ -133,14 +121,20 @@ impl Desk {
             store,
             chain,
             overload,
+            events,
+            watcher,
         }: Ways,
     ) -> Self {
         Self {
             index,
             clock,
             chain,
+            watcher,
             lag: Lag::new(overload.line_lag_max()),
+            gauges: Gauges::default(),
             overload,
+            events,
+            recorder: Recorder::new(settings.recorder, settings.lines),
             provers: Provers::default(),
             unsent: RefCell::new((0..settings.lines).map(|_| VecDeque::new()).collect()),
             departures: RefCell::new((0..settings.lines).map(|_| Vec::new()).collect()),
@@ -213,6 +207,17 @@ impl Desk {
         answer
     }
 
+    /// Lets someone look at the brain, who changes nothing.
+    pub(crate) fn look<T>(&self, work: impl FnOnce(&Line) -> T) -> T {
+        work(&self.line.borrow())
+    }
+
+    /// As [`Desk::with_line`], with the time of this moment.
+    pub(crate) fn act<T>(&self, work: impl FnOnce(&mut Line, Millis) -> T) -> T {
+        let now = self.clock.now();
+        self.with_line(|line| work(line, now))
+    }
+
     fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Route(request) => self.requests.borrow_mut().push(request),
@@ -222,40 +227,18 @@ impl Desk {
                 }
             }
             Effect::Limited(reached) => report_limit(&reached),
+            Effect::Traced(span) => self.watcher.take(*span, self.clock.micros()),
             Effect::Prove(proving) => {
                 let proof = self.provers.judge(&self.chain, &proving);
                 let now = self.clock.now();
                 self.with_line(|line| line.judged(proving.connection, proof, now));
             }
-            Effect::Close(closing) => {
-                let Closing {
-                    connection,
-                    last_words,
-                    record,
-                } = *closing;
-                report_closed(&record);
-                self.provers.forget(connection);
-                let ending = if last_words.is_empty() && record.cause.client_has_left() {
-                    Ending::AtOnce
-                } else {
-                    Ending::LastWords(last_words)
-                };
-                match self.socket_of(connection) {
-                    Some(socket) => {
-                        socket.close(ending);
-                        if let Some(place) = self.sockets.borrow_mut().get_mut(connection.slot as usize) {
-                            *place = None;
-                        }
-                    }
-                    None => {
-                        self.stillborn.replace(Some((connection, ending)));
-                    }
-                }
-            }
+            Effect::Noted(note) => self.noted(&note),
+            Effect::Close(closing) => self.close(*closing),
         }
     }
 
-    fn socket_of(&self, connection: ConnectionKey) -> Option<Rc<Socket>> {
+    pub(crate) fn socket_of(&self, connection: ConnectionKey) -> Option<Rc<Socket>> {
         let sockets = self.sockets.borrow();
         let socket = sockets.get(connection.slot as usize)?.as_ref()?;
         (socket.epoch == connection.epoch).then(|| Rc::clone(socket))
@@ -301,6 +284,7 @@ impl Desk {
 
     /// Writes what waits for clients, tells the other lines and the router what they are to know.
     pub(crate) fn flush(&self) {
+        self.gauges.count_turn();
         // In this order: what another line takes over from this one, the store has heard of.
         if self.send_batch() {
             self.send_forwards();
@@ -326,17 +310,23 @@ impl Desk {
         };
         let written = {
             let mut line = self.line.borrow_mut();
+            let now = line.now();
             match line.outbox(slot) {
                 Some((connection, out)) if connection.epoch == socket.epoch => {
-                    socket.write(out).map_err(|error| (connection, error))
+                    let tape = &socket.tape;
+                    let note = |out: &_, written| tape.borrow_mut().wrote(out, written, now, &self.recorder);
+                    socket.write(out, note).map_err(|error| (connection, error))
                 }
                 Some(_) | None => return,
             }
         };
         match written {
             Ok(written) => {
-                let now = self.clock.now();
-                self.with_line(|line| line.flushed(slot, written, now));
+                let micros = self.clock.micros();
+                self.with_line(|line| {
+                    line.clock_is(micros);
+                    line.flushed(slot, written, Millis(micros / 1000));
+                });
             }
             Err((connection, error)) => self.lose(connection, &error),
         }
@@ -411,6 +401,7 @@ impl Desk {
             let now = self.clock.now();
             self.with_line(|line| {
                 if post.health != seen.1 {
+                    self.tell_health(post.health);
                     line.store_is(post.health, now);
                 }
                 if post.progress != seen.0 {
@@ -422,6 +413,26 @@ impl Desk {
             Poll::Pending
         })
         .await
+    }
+
+    /// What this line has counted.
+    pub(crate) fn figures(&self) -> LineFigures {
+        let (mailbox, inbox_bytes) = self.inboxes.of(self.index);
+        let line = self.line.borrow();
+        let classes = &line.limits().classes;
+        let names = |name: &str| name.to_owned();
+        LineFigures {
+            filters: classes.filters.iter().map(|(name, _)| names(name)).collect(),
+            groups: classes.groups.iter().map(|(name, _)| names(name)).collect(),
+            counters: line.counters().clone(),
+            turns: self.gauges.turns(),
+            lag: self.gauges.lag(),
+            conversations: self.conversations.get(),
+            mailbox,
+            inbox_bytes,
+            topics_cached: line.topics_cached(),
+            recorder_bytes: self.recorder.used(),
+        }
     }
 
     /// Takes the requests for the router out, for one who carries them out himself.

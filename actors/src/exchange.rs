@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use broker::line::{ConnectionKey, Flow, Lost, Peer};
+use broker::message::Millis;
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Frame, Version, decode, frame};
@@ -18,12 +19,14 @@ use tokio::time::timeout;
 use crate::desk::Desk;
 use crate::listener::Permit;
 use crate::message::Arrival;
+use crate::recorder::Tape;
 use crate::transport::channel::Channel;
 use crate::transport::{Ending, Socket};
 
 mod connect;
 mod establish;
 mod prove;
+mod recorded;
 
 /// Bytes that one read asks for.
 const READ_BYTES: usize = 64 << 10;
@@ -59,6 +62,7 @@ impl ExchangeActor {
             read,
             permit,
             is_established,
+            tape: None,
         };
         Self {
             opening: Some(Box::new(opening)),
@@ -118,6 +122,8 @@ struct Opening {
     permit: Permit,
     /// What comes is MQTT.
     is_established: bool,
+    /// What the flight recorder has of it, from its CONNECT on.
+    tape: Option<Tape>,
 }
 
 /// A connection whose client is known: a future that lasts as long as the connection.
@@ -260,14 +266,15 @@ impl Served {
         if bytes.is_empty() {
             return;
         }
-        let now = self.desk.clock.now();
-        let taken = catch_unwind(AssertUnwindSafe(|| self.take_packets(bytes)));
+        let micros = self.desk.clock.micros();
+        let now = Millis(micros / 1000);
+        let taken = catch_unwind(AssertUnwindSafe(|| self.take_packets(bytes, micros)));
         if taken.is_err() {
             self.desk.with_line(|line| line.lost(self.connection, Lost::Panic, now));
         }
     }
 
-    fn take_packets(&mut self, mut bytes: Bytes) {
+    fn take_packets(&mut self, mut bytes: Bytes, micros: u64) {
         let Self {
             desk,
             connection,
@@ -276,10 +283,12 @@ impl Served {
             counts_bytes,
             ..
         } = &*self;
-        let now = desk.clock.now();
+        let now = Millis(micros / 1000);
         let size_max = desk.settings.packet_bytes_max;
         let read = bytes.len();
+        socket.tape.borrow_mut().read(&bytes, now, &desk.recorder);
         let flow = desk.with_line(|line| {
+            line.clock_is(micros);
             let flow = loop {
                 match decode(&mut bytes, *version, size_max) {
                     Ok(None) => break Flow::Continue,
@@ -288,6 +297,9 @@ impl Served {
                         flow @ (Flow::Hold | Flow::Closed) => break flow,
                     },
                     Err(violation) => {
+                        let mut tape = socket.tape.borrow_mut();
+                        tape.broken(read - bytes.len(), &bytes, now, &desk.recorder);
+                        drop(tape);
                         line.violated(*connection, &violation, now);
                         break Flow::Closed;
                     }
@@ -304,6 +316,7 @@ impl Served {
             }
             flow
         });
+        socket.tape.borrow_mut().taken(read - bytes.len());
         let rest = if flow == Flow::Closed { &[] } else { &*bytes };
         self.read = if rest.is_empty() {
             BytesMut::new()

@@ -12,8 +12,9 @@ const RECOVERY_MILLIS: u64 = 1000;
 /// How late a line's own timer is: so long everything waits that comes to it.
 #[derive(Debug)]
 pub(crate) struct Lag {
-    max_millis: u64,
+    max_millis: Cell<u64>,
     turned_at: Cell<Option<Millis>>,
+    late_millis: Cell<u64>,
     late_until: Cell<Option<Millis>>,
     recovered: Notify,
 }
@@ -31,11 +32,17 @@ impl Lag {
     /// Zero: as late as it likes.
     pub(crate) fn new(max: Duration) -> Self {
         Self {
-            max_millis: u64::try_from(max.as_millis()).unwrap_or(u64::MAX),
+            max_millis: Cell::new(millis_of(max)),
             turned_at: Cell::new(None),
+            late_millis: Cell::new(0),
             late_until: Cell::new(None),
             recovered: Notify::new(),
         }
+    }
+
+    /// Another bound from here on.
+    pub(crate) fn set_max(&self, max: Duration) {
+        self.max_millis.set(millis_of(max));
     }
 
     /// The timer, which is due every `interval`, has turned.
@@ -43,7 +50,9 @@ impl Lag {
         let before = self.turned_at.replace(Some(now)).unwrap_or(now);
         let interval = u64::try_from(interval.as_millis()).unwrap_or(0);
         let late = now.since(before).saturating_sub(interval);
-        if self.max_millis > 0 && late > self.max_millis {
+        self.late_millis.set(late);
+        let max_millis = self.max_millis.get();
+        if max_millis > 0 && late > max_millis {
             let until = self.late_until.replace(Some(now.plus(RECOVERY_MILLIS)));
             return until.is_none().then_some(Change::Late(late));
         }
@@ -55,12 +64,21 @@ impl Lag {
         None
     }
 
+    /// How late the timer was when it turned last.
+    pub(crate) fn late_millis(&self) -> u64 {
+        self.late_millis.get()
+    }
+
     /// Waits until the line keeps up.
     pub(crate) async fn at_ease(&self) {
         while self.late_until.get().is_some() {
             self.recovered.notified().await;
         }
     }
+}
+
+fn millis_of(max: Duration) -> u64 {
+    u64::try_from(max.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

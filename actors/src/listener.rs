@@ -1,12 +1,15 @@
 //! A listener as all lines share it: its bounds, its keys, and who is inside.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use broker::identity::Identity;
 
 use crate::settings::ListenerSettings;
 use crate::transport::tls::{Security, TlsError};
+use tally::{Arrived, Tally};
+
+pub(crate) mod tally;
 
 /// One listener, for all lines.
 #[derive(Debug)]
@@ -16,9 +19,16 @@ pub(crate) struct Listener {
     pub(crate) number: usize,
     /// Its clients of whom nothing is known: one value, since there may be many of them.
     pub(crate) stranger: Arc<Identity>,
+    /// Whether nobody is asked who he is: each is the `stranger`, who was let in elsewhere.
+    pub(crate) is_inside: bool,
     /// Keys and certificates, where TLS is spoken.
     pub(crate) security: Option<Security>,
-    open: AtomicUsize,
+    /// Who came in, and who did not. Shared with those that it succeeds.
+    pub(crate) tally: Arc<Tally>,
+    /// Connections inside. Shared as the tally is.
+    open: Arc<AtomicUsize>,
+    /// Whoever is on the way in comes too late.
+    is_closed: AtomicBool,
 }
 
 impl Listener {
@@ -28,24 +38,76 @@ impl Listener {
     ///
     /// Names the file that is not good, and why.
     pub(crate) fn new(number: usize, settings: ListenerSettings) -> Result<Arc<Self>, TlsError> {
+        let stranger = Arc::new(Identity::anonymous(Arc::from(&*settings.name)));
+        Self::with(number, settings, stranger, Default::default())
+    }
+
+    /// The same listener with other settings: whoever is inside counts there too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::new`].
+    pub(crate) fn succeeded_by(&self, settings: ListenerSettings) -> Result<Arc<Self>, TlsError> {
+        let shared = (Arc::clone(&self.tally), Arc::clone(&self.open));
+        Self::with(self.number, settings, Arc::clone(&self.stranger), shared)
+    }
+
+    fn with(
+        number: usize,
+        settings: ListenerSettings,
+        stranger: Arc<Identity>,
+        (tally, open): (Arc<Tally>, Arc<AtomicUsize>),
+    ) -> Result<Arc<Self>, TlsError> {
         let is_http = settings.websocket.is_some();
         let security = settings.tls.clone().map(|tls| Security::open(tls, is_http));
         Ok(Arc::new(Self {
-            stranger: Arc::new(Identity::anonymous(Arc::from(&*settings.name))),
+            stranger,
             security: security.transpose()?,
             settings,
             number,
-            open: AtomicUsize::new(0),
+            is_inside: false,
+            tally,
+            open,
+            is_closed: AtomicBool::new(false),
         }))
+    }
+
+    /// A listener that is found within the process alone, for clients that were let in as `identity` elsewhere.
+    pub(crate) fn inside(settings: ListenerSettings, identity: Identity) -> Arc<Self> {
+        Arc::new(Self {
+            stranger: Arc::new(identity),
+            security: None,
+            settings,
+            number: 0,
+            is_inside: true,
+            tally: Arc::default(),
+            open: Arc::default(),
+            is_closed: AtomicBool::new(false),
+        })
     }
 
     /// Lets a connection in, unless as many as may be are inside.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.settings.limits.connections_max {
             self.open.fetch_sub(1, Ordering::Relaxed);
+            self.tally.count(Arrived::Full);
             return None;
         }
         Some(Permit(Arc::clone(self)))
+    }
+
+    /// Connections inside.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Its clients leave; whoever is on the way in stays outside.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     /// Whether MQTT is the first thing that a connection speaks here.

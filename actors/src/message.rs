@@ -1,20 +1,18 @@
 //! What the actors say to each other. Each message says who sends it, who answers, and what happens if the box is full.
 
-use std::sync::Arc;
-
 use actix::Message;
 use broker::acl::Rights;
 use broker::counters::Counters;
 use broker::durable::{SessionImage, WillImage};
 use broker::effect::Forward;
-use broker::line::Peer;
+use broker::line::{Elsewhere, Peer, Slice};
+use broker::message::Millis;
 use broker::router::SubscriptionOptions;
 use broker::routing::{RouteReply, RouteRequest};
 use bytes::BytesMut;
 use mqtt_codec::{TopicFilter, TopicName};
 
 use crate::listener::Permit;
-use crate::policy::Policy;
 use crate::transport::channel::Parked;
 
 /// From a line to another: everything that one turn has for it. A full box is tried again with the next turn, and the
@@ -51,15 +49,10 @@ pub(crate) struct Adopt {
     pub(crate) arrivals: Vec<Arrival>,
 }
 
-/// From the daemon to a line, at the start and when the operator asks for it: the rights from here on.
+/// From the daemon to a line, at the start: the rights.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Entitle(pub(crate) Rights);
-
-/// From the daemon to a line, when the operator asks for it: take your overseer from here.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Oversee(pub(crate) Arc<dyn Policy>);
 
 /// A connection that no event queue knows.
 #[derive(Debug)]
@@ -119,6 +112,29 @@ pub(crate) enum Drain {
     /// Say goodbye to all clients.
     Goodbye,
 }
+
+/// From the daemon to a line, when the operator drains the broker: send these to another server. Answered with how far it
+/// came; the daemon asks again.
+#[derive(Debug, Message)]
+#[rtype(result = "Slice")]
+pub(crate) struct SendAway {
+    pub(crate) to: Elsewhere,
+    /// The slot to begin with.
+    pub(crate) from: u32,
+    /// Connections at most.
+    pub(crate) max: usize,
+}
+
+/// From the daemon to a line before another binary takes over: end connections, beginning with this slot. Answered with
+/// how far it came; the daemon asks again.
+#[derive(Debug, Message)]
+#[rtype(result = "Slice")]
+pub(crate) struct Suspend(pub(crate) u32);
+
+/// From the daemon to a line at the start, before it gets what the store holds: wills wait until then for their clients.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct AwaitReturn(pub(crate) Millis);
 
 /// From the daemon to a line: how many conversations are still being ended?
 #[derive(Debug, Message)]

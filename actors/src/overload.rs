@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use broker::memory::{Marks, Memory};
 use tokio::time::sleep;
 
@@ -16,7 +17,7 @@ const MIB: u64 = 1 << 20;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Overload {
-    settings: OverloadSettings,
+    settings: ArcSwap<OverloadSettings>,
     memory: AtomicU8,
     memory_bytes: AtomicU64,
     /// Connections open, of all listeners.
@@ -26,11 +27,16 @@ pub(crate) struct Overload {
 impl Overload {
     pub(crate) fn new(settings: OverloadSettings) -> Arc<Self> {
         Arc::new(Self {
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             memory: AtomicU8::new(0),
             memory_bytes: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
         })
+    }
+
+    /// Other marks from here on.
+    pub(crate) fn set(&self, settings: OverloadSettings) {
+        self.settings.store(Arc::new(settings));
     }
 
     /// How much memory there is.
@@ -42,21 +48,21 @@ impl Overload {
     /// Bytes in use at the last look, and how many there are.
     pub(crate) fn memory_bytes(&self) -> (u64, u64) {
         let used = self.memory_bytes.load(Ordering::Relaxed);
-        (used, self.settings.memory_bytes_max)
+        (used, self.settings.load().memory_bytes_max)
     }
 
     /// How late a line may be before nobody new is taken up on it; zero: as late as it likes.
     pub(crate) fn line_lag_max(&self) -> Duration {
-        self.settings.line_lag_max
+        self.settings.load().line_lag_max
     }
 
     /// Whether the descriptors that are for connections are used up; the others are for files.
     pub(crate) fn has_no_descriptors(&self) -> bool {
-        self.connections.load(Ordering::Relaxed) >= self.settings.connections_max
+        self.connections.load(Ordering::Relaxed) >= self.settings.load().connections_max
     }
 
     pub(crate) fn connections_max(&self) -> usize {
-        self.settings.connections_max
+        self.settings.load().connections_max
     }
 
     pub(crate) fn connection_opened(&self) {
@@ -70,7 +76,7 @@ impl Overload {
     /// Looks at the memory for as long as the broker runs.
     pub(crate) async fn watch_forever(self: Arc<Self>) {
         loop {
-            match (self.settings.memory_used)() {
+            match (self.settings.load().memory_used)() {
                 Some(used) => self.note_memory(used),
                 None => {
                     tracing::warn!(
@@ -85,11 +91,12 @@ impl Overload {
 
     fn note_memory(&self, used: u64) {
         self.memory_bytes.store(used, Ordering::Relaxed);
-        let (before, max) = (self.memory(), self.settings.memory_bytes_max);
+        let settings = self.settings.load();
+        let (before, max) = (self.memory(), settings.memory_bytes_max);
         let percent = |percent: u8| max / 100 * u64::from(percent);
         let marks = Marks {
-            tight_bytes: percent(self.settings.memory_growth_percent),
-            scarce_bytes: percent(self.settings.memory_connect_percent),
+            tight_bytes: percent(settings.memory_growth_percent),
+            scarce_bytes: percent(settings.memory_connect_percent),
         };
         let memory = marks.judge(before, used);
         if memory == before {

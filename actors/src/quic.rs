@@ -32,7 +32,7 @@ use door::Door;
 const FAREWELL: Duration = Duration::from_millis(300);
 
 /// How far the broker's life has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
     /// Nobody comes in; those inside are served.
@@ -90,6 +90,11 @@ impl QuicHouse {
         self.stage.send_replace(Stage::Closing);
     }
 
+    /// Lets clients in again.
+    pub(crate) fn reopen(&self) {
+        self.stage.send_replace(Stage::Open);
+    }
+
     /// Ends the thread, when the lines have ended.
     pub(crate) fn stop(self) {
         self.stage.send_replace(Stage::Over);
@@ -100,19 +105,21 @@ impl QuicHouse {
 }
 
 async fn serve(doors: Vec<Door>, mut stage: watch::Receiver<Stage>) {
-    let endpoints: Vec<Endpoint> = doors.iter().map(Door::endpoint).collect();
-    for door in doors {
-        tokio::task::spawn_local(Rc::new(door).receive_forever());
-    }
-    let closing = stage.wait_for(|stage| *stage >= Stage::Closing).await.is_ok();
-    if closing {
-        for endpoint in &endpoints {
-            endpoint.set_server_config(None);
-        }
+    let doors: Vec<Rc<Door>> = doors.into_iter().map(Rc::new).collect();
+    for door in &doors {
+        tokio::task::spawn_local(Rc::clone(door).receive_forever());
     }
     // An error says that nobody is left who could ask for the end.
-    let _ = stage.wait_for(|stage| *stage == Stage::Over).await;
-    for endpoint in &endpoints {
+    while stage.changed().await.is_ok() {
+        let seen = *stage.borrow_and_update();
+        match seen {
+            Stage::Open => doors.iter().for_each(|door| door.let_in(true)),
+            Stage::Closing => doors.iter().for_each(|door| door.let_in(false)),
+            Stage::Over => break,
+        }
+    }
+    for door in &doors {
+        let endpoint = door.endpoint();
         endpoint.close(0_u32.into(), b"");
         if timeout(FAREWELL, endpoint.wait_idle()).await.is_err() {
             tracing::debug!("a client of QUIC did not hear that its connection has ended");

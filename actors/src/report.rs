@@ -36,7 +36,10 @@ pub(crate) fn report_closed(record: &ClosingRecord) {
         | Cause::KeepAliveTimeout
         | Cause::TakenOver
         | Cause::IdentityExpired
-        | Cause::ServerStopping => report!(info),
+        | Cause::Expelled(_)
+        | Cause::ServerStopping
+        | Cause::Administrative(_)
+        | Cause::SentAway => report!(info),
     }
 }
 

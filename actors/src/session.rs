@@ -1,23 +1,27 @@
 //! The session actor of a line: the home of its clients' sessions, and the line's ear for what others have to say.
 
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 use broker::counters::Counters;
+use broker::line::Line;
 use broker::message::Millis;
 
 use crate::acceptor::{AcceptorActor, Close};
 use crate::desk::Desk;
+use crate::doors::Share;
 use crate::exchange::ExchangeActor;
+use crate::figures::Measure;
 use crate::lag::Change;
 use crate::listener::Listener;
 use crate::message::{
-    Adopt, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, Oversee, PublishState, Rerouted,
-    Restore,
+    Adopt, AwaitReturn, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, PublishState,
+    Rerouted, Restore, SendAway, Suspend,
 };
+
+pub(crate) mod reload;
 
 /// Messages of other actors that may wait here.
 const MAILBOX: usize = 4096;
@@ -26,11 +30,16 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(crate) struct SessionActor {
-    desk: Rc<Desk>,
-    acceptors: Vec<Addr<AcceptorActor>>,
+    pub(crate) desk: Rc<Desk>,
+    acceptors: Vec<(Arc<Listener>, Addr<AcceptorActor>)>,
 }
 
 impl SessionActor {
+    /// What the line works with.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     pub(crate) fn new(desk: Rc<Desk>) -> Self {
         Self {
             desk,
@@ -42,9 +51,12 @@ impl SessionActor {
 impl SessionActor {
     /// Notes how the process and the line fare.
     fn look_around(&self, now: Millis) {
-        self.desk.line.borrow_mut().memory_is(self.desk.overload.memory());
+        self.desk.watch_memory();
+        self.desk.lag.set_max(self.desk.overload.line_lag_max());
         let line = self.desk.index;
-        match self.desk.lag.turned(TICK, now) {
+        let turned = self.desk.lag.turned(TICK, now);
+        self.desk.gauges.note_lag(self.desk.lag.late_millis());
+        match turned {
             Some(Change::Late(late_ms)) => tracing::warn!(
                 line,
                 late_ms,
@@ -82,22 +94,31 @@ impl Actor for SessionActor {
     }
 }
 
-/// From the daemon at the start: the other lines, and this line's listeners.
+/// From the daemon at the start: the other lines.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
-pub(crate) struct Open {
-    pub(crate) lines: Vec<Addr<SessionActor>>,
-    pub(crate) listeners: Vec<(OwnedFd, Arc<Listener>)>,
+pub(crate) struct Meet(pub(crate) Vec<Addr<SessionActor>>);
+
+/// From the daemon to a line that accepts nobody: accept those who come to these.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+pub(crate) struct Open(pub(crate) Vec<Share>);
+
+impl Handler<Meet> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, meet: Meet, _: &mut Self::Context) {
+        self.desk.meet(meet.0);
+    }
 }
 
 impl Handler<Open> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, open: Open, _: &mut Self::Context) {
-        self.desk.meet(open.lines);
-        for (socket, listener) in open.listeners {
-            self.acceptors
-                .push(AcceptorActor::new(socket, Rc::clone(&self.desk), listener).start());
+        for (socket, listener) in open.0 {
+            let acceptor = AcceptorActor::new(socket, Rc::clone(&self.desk), Arc::clone(&listener));
+            self.acceptors.push((listener, acceptor.start()));
         }
     }
 }
@@ -142,15 +163,6 @@ impl Handler<Entitle> for SessionActor {
     fn handle(&mut self, entitle: Entitle, _: &mut Self::Context) {
         let now = self.desk.clock.now();
         self.desk.with_line(|line| line.set_rights(entitle.0, now));
-    }
-}
-
-impl Handler<Oversee> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, oversee: Oversee, _: &mut Self::Context) {
-        let now = self.desk.clock.now();
-        self.desk.with_line(|line| line.set_overseer(oversee.0.overseer(), now));
     }
 }
 
@@ -200,6 +212,14 @@ impl Handler<Count> for SessionActor {
     }
 }
 
+impl Handler<Measure> for SessionActor {
+    type Result = MessageResult<Measure>;
+
+    fn handle(&mut self, _: Measure, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Box::new(self.desk.figures()))
+    }
+}
+
 impl Handler<PublishState> for SessionActor {
     type Result = ();
 
@@ -220,7 +240,7 @@ impl Handler<Drain> for SessionActor {
         let now = self.desk.clock.now();
         match step {
             Drain::Close => {
-                for acceptor in self.acceptors.drain(..) {
+                for (_, acceptor) in self.acceptors.drain(..) {
                     if acceptor.try_send(Close).is_err() {
                         tracing::debug!(
                             line = self.desk.index,
@@ -238,6 +258,34 @@ impl Handler<Drain> for SessionActor {
                 self.desk.with_line(|line| line.drain_connections(now));
             }
         }
+    }
+}
+
+impl Handler<SendAway> for SessionActor {
+    type Result = MessageResult<SendAway>;
+
+    fn handle(&mut self, order: SendAway, _: &mut Self::Context) -> Self::Result {
+        let now = self.desk.clock.now();
+        let slice = |line: &mut Line| line.send_away(&order.to, order.from, order.max, now);
+        MessageResult(self.desk.with_line(slice))
+    }
+}
+
+impl Handler<Suspend> for SessionActor {
+    type Result = MessageResult<Suspend>;
+
+    fn handle(&mut self, suspend: Suspend, _: &mut Self::Context) -> Self::Result {
+        let now = self.desk.clock.now();
+        self.desk.flush();
+        MessageResult(self.desk.with_line(|line| line.suspend(suspend.0, now)))
+    }
+}
+
+impl Handler<AwaitReturn> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, until: AwaitReturn, _: &mut Self::Context) {
+        self.desk.with_line(|line| line.await_return(until.0));
     }
 }
 

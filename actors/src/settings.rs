@@ -9,8 +9,12 @@ use std::time::Duration;
 use broker::limits::Limits;
 use broker::router::{RetainedLimits, RouterLimits};
 
+use crate::figures::Probes;
 use crate::network::Network;
 use crate::policy::Policy;
+use crate::recorder::RecorderSettings;
+use crate::reload::Configurator;
+use crate::watcher::Watcher;
 
 /// Everything that a broker is started with.
 #[derive(Debug, Clone)]
@@ -41,12 +45,27 @@ pub struct Settings {
     pub rights_file: Option<PathBuf>,
     /// When the process is overloaded.
     pub overload: OverloadSettings,
+    /// What the flight recorder keeps.
+    pub recorder: RecorderSettings,
     /// What is to happen when.
     pub policy: Arc<dyn Policy>,
+    /// Each so many deliveries is lost on purpose; 0: none.
+    #[cfg(feature = "faults")]
+    pub lose_every: u64,
+    /// Who is told of traced messages.
+    pub watcher: Arc<dyn Watcher>,
+    /// Where figures come from that only the process knows.
+    pub probes: Probes,
+    /// Where other settings come from while the broker runs.
+    pub configurator: Arc<dyn Configurator>,
     /// What `$SYS/broker/version` says.
     pub version: String,
     /// Where promises are kept; `None`: nothing outlives the process.
     pub store: Option<StoreSettings>,
+    /// Where operators' commands reach the broker; `None`: nowhere.
+    pub control_socket: Option<PathBuf>,
+    /// How long wills wait for the return of clients that an upgrade sent away.
+    pub upgrade_grace: Duration,
 }
 
 /// When the process is overloaded.
@@ -99,7 +118,7 @@ pub enum StoreEngine {
 }
 
 /// One listener: where it is, what carries MQTT there, and its bounds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSettings {
     /// What logs and access rules call it.
     pub name: String,
@@ -137,7 +156,7 @@ impl ListenerSettings {
 }
 
 /// Where a listener is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// A network address.
     Address(SocketAddr),
@@ -168,7 +187,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// The file of a Unix socket.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketFile {
     /// Its path.
     pub path: PathBuf,
@@ -181,7 +200,7 @@ pub struct SocketFile {
 }
 
 /// Sockets that the service manager has opened and passed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassedSocket {
     /// What the service manager calls them; there may be several.
     pub name: String,
@@ -190,7 +209,7 @@ pub struct PassedSocket {
 }
 
 /// How a listener speaks QUIC.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuicSettings {
     /// Silence after which a connection is over. A client that is there is asked after half of it, and answers.
     pub idle_timeout: Duration,
@@ -199,7 +218,7 @@ pub struct QuicSettings {
 }
 
 /// How a listener speaks TLS. All files are PEM and read again when they change.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
     /// Certificate chains, each with its private key. A client that names none of them is shown the first.
     pub certificates: Vec<(PathBuf, PathBuf)>,
@@ -214,7 +233,7 @@ pub struct TlsSettings {
 }
 
 /// How a listener speaks WebSocket.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebSocketSettings {
     /// The path of the URL.
     pub path: String,
@@ -223,7 +242,7 @@ pub struct WebSocketSettings {
 }
 
 /// What is believed of the proxies in front of a listener.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxySettings {
     /// Whether every connection starts with a PROXY header, from a trusted proxy.
     pub header_required: bool,
@@ -232,7 +251,7 @@ pub struct ProxySettings {
 }
 
 /// The bounds of one listener.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerLimits {
     /// Connections at once.
     pub connections_max: usize,
@@ -255,6 +274,7 @@ pub(crate) struct LineSettings {
     pub(crate) connect_bytes_max: u32,
     pub(crate) packet_bytes_max: u32,
     pub(crate) inbox_bytes_max: usize,
+    pub(crate) recorder: RecorderSettings,
 }
 
 impl Settings {
@@ -264,6 +284,7 @@ impl Settings {
             connect_bytes_max: self.connect_bytes_max,
             packet_bytes_max: self.limits.packet_bytes_max,
             inbox_bytes_max: self.inbox_bytes_max,
+            recorder: self.recorder,
         }
     }
 }

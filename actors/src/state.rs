@@ -8,6 +8,7 @@ use actix::Addr;
 use broker::counters::Counters;
 use broker::state::{Load, Sizes, report};
 use mqtt_codec::TopicName;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
@@ -24,7 +25,7 @@ pub(crate) struct Reporter {
     tables: SharedTables,
     overload: Arc<Overload>,
     clock: Clock,
-    interval: Duration,
+    interval: watch::Receiver<Duration>,
     version: String,
     load: Load,
     policy: Arc<dyn Policy>,
@@ -37,9 +38,10 @@ impl Reporter {
         lines: Vec<Addr<SessionActor>>,
         (tables, overload): (SharedTables, Arc<Overload>),
         clock: Clock,
+        interval: watch::Receiver<Duration>,
         settings: &Settings,
     ) -> Self {
-        let (interval, version) = (settings.state_interval, settings.version.clone());
+        let version = settings.version.clone();
         Self {
             lines,
             tables,
@@ -55,8 +57,16 @@ impl Reporter {
 
     pub(crate) async fn report_forever(mut self) {
         loop {
-            self.report().await;
-            sleep(self.interval).await;
+            let interval = *self.interval.borrow_and_update();
+            if !interval.is_zero() {
+                self.report().await;
+            }
+            // Zero: none before somebody wants some.
+            let pause = if interval.is_zero() { Duration::MAX } else { interval };
+            tokio::select! {
+                () = sleep(pause) => {}
+                changed = self.interval.changed() => if changed.is_err() { return },
+            }
         }
     }
 

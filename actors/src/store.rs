@@ -22,6 +22,8 @@ pub(crate) use self::postbox::Postbox;
 use self::spent::Spent;
 use self::work::Count;
 use crate::clock::{self, Clock};
+use crate::figures::{StoreBoard, StoreFigures};
+use crate::settings::StoreSettings;
 use crate::tables::SharedTables;
 
 mod backup;
@@ -69,6 +71,8 @@ pub(crate) struct StoreAddr {
     backlog: Arc<AtomicUsize>,
     backlog_max: usize,
     ends: Arc<AtomicBool>,
+    waiting: Arc<AtomicUsize>,
+    board: StoreBoard,
 }
 
 impl StoreAddr {
@@ -80,6 +84,8 @@ impl StoreAddr {
             backlog,
             backlog_max,
             ends: Arc::default(),
+            waiting: Arc::default(),
+            board: StoreBoard::default(),
         };
         (addr, receiver)
     }
@@ -88,18 +94,29 @@ impl StoreAddr {
     pub(crate) fn send(&self, batch: Box<Batch>) -> Result<(), Box<Batch>> {
         let cost = cost_of(&batch);
         self.backlog.fetch_add(cost, Ordering::Relaxed);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         match self.errands.try_send(Errand::Batch(batch, cost)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(Errand::Batch(batch, cost))) => {
                 self.backlog.fetch_sub(cost, Ordering::Relaxed);
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
                 Err(batch)
             }
             // Nobody is there to keep anything, and nothing is promised any more.
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.backlog.fetch_sub(cost, Ordering::Relaxed);
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
                 Ok(())
             }
         }
+    }
+
+    /// What the store has counted.
+    pub(crate) fn figures(&self) -> StoreFigures {
+        let mut figures = self.board.lock().clone();
+        figures.batches_waiting = self.waiting.load(Ordering::Relaxed);
+        figures.backlog_bytes = self.backlog.load(Ordering::Relaxed);
+        figures
     }
 
     /// Tells of retained messages that have expired; what finds no room is told at the next start.
@@ -155,6 +172,16 @@ pub(crate) struct CommitSettings {
     pub(crate) journal_bytes_max: u64,
 }
 
+impl CommitSettings {
+    pub(crate) fn of(store: &StoreSettings) -> Self {
+        Self {
+            wait_max: store.commit_wait_max,
+            bytes_max: store.commit_bytes_max,
+            journal_bytes_max: store.journal_bytes_max,
+        }
+    }
+}
+
 /// See the module.
 pub(crate) struct StoreActor {
     archive: Archive<Shard>,
@@ -163,6 +190,8 @@ pub(crate) struct StoreActor {
     engine_failed_at: Option<Instant>,
     errands: Receiver<Errand>,
     backlog: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
+    board: StoreBoard,
     ends: Arc<AtomicBool>,
     postboxes: Vec<Arc<Postbox>>,
     tables: SharedTables,
@@ -219,6 +248,8 @@ impl StoreActor {
             engine_failed_at: None,
             errands,
             backlog: Arc::clone(&addr.backlog),
+            waiting: Arc::clone(&addr.waiting),
+            board: Arc::clone(&addr.board),
             ends: Arc::clone(&addr.ends),
             applied: vec![0; postboxes.len()],
             told: vec![Progress::default(); postboxes.len()],
@@ -335,6 +366,12 @@ impl StoreActor {
     fn release(&self, group: &[Errand]) {
         self.backlog
             .fetch_sub(group.iter().map(weight).sum(), Ordering::Relaxed);
+        let batches = group
+            .iter()
+            .filter(|errand| matches!(errand, Errand::Batch(..)))
+            .count();
+        self.waiting.fetch_sub(batches, Ordering::Relaxed);
+        self.board.lock().batches += batches as u64;
     }
 }
 

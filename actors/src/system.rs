@@ -1,7 +1,6 @@
 //! Start order and stop order of all actors.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,21 +12,28 @@ use broker::acl::Rights;
 use broker::line::{Line, LineSetup};
 use broker::message::Millis;
 use broker::presence::Presence;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::access::{Access, entitle};
 use crate::clock::Clock;
 use crate::control::Control;
-use crate::desk::{Desk, Inboxes, Ways};
-use crate::doors::{self, Doors, Renewal};
-use crate::listener::Listener;
-use crate::message::{AwaitsStore, Drain, Lingering};
+use crate::desk::{Desk, Ways};
+use crate::doors::handover::Handover;
+use crate::doors::{self, Doors, Premises};
+use crate::events::Events;
+use crate::inboxes::Inboxes;
+use crate::life::{End, Life, Signals};
+use crate::message::{AwaitReturn, AwaitsStore, Drain, Lingering, Suspend};
+use crate::operations::life::Course;
+use crate::operations::{self, Operations};
 use crate::overload::Overload;
+use crate::process::{Moment, Process, Successor};
 use crate::quic::QuicHouse;
+use crate::reload::{Concerned, OpenDoors, Reloader};
 use crate::rights::RightsFileError;
 use crate::router::{MeetLines, RouterActor};
-use crate::session::{Open, SessionActor};
+use crate::session::{Meet, Open, SessionActor};
 use crate::settings::{ListenerSettings, Settings};
 use crate::state;
 use crate::store::{self, CommitSettings, Opened, Postbox, StoreActor, StoreAddr};
@@ -38,6 +44,8 @@ use crate::transport::tls::TlsError;
 const LINGER_POLL: Duration = Duration::from_millis(20);
 /// For the store to take what the last goodbyes left, when the broker stops.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
+/// For clients to take their goodbye when another binary takes over: each moment is one in which nobody is served.
+const HANDOVER_LINGER: Duration = Duration::from_secs(2);
 /// Between two looks for retained messages whose time is over.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -77,82 +85,106 @@ pub enum StartError {
     Actor,
 }
 
-/// Runs a broker until SIGTERM or SIGINT, then drains it.
+/// How a broker's life ends well.
+#[derive(Debug)]
+pub enum Ending {
+    /// It has stopped.
+    Stopped,
+    /// It has made way for another binary, which takes the sockets.
+    HandedOver(Handover, Successor),
+}
+
+/// Runs a broker until SIGTERM, SIGINT or an operator ends it, then drains it.
 ///
-/// `on_ready` is called once with the listeners, where they are bound, when clients can connect.
+/// `on_ready` is called once when clients can connect, with what operators may ask of the broker and do to it, and with
+/// the listeners, where they are bound.
 ///
 /// # Errors
 ///
 /// Says what kept the broker from starting.
-pub fn run(settings: Settings, on_ready: impl FnOnce(&[ListenerSettings])) -> Result<(), StartError> {
-    // What can be known before a store is opened for nothing.
-    let listeners = doors::prepare(&settings.listeners)?;
+pub fn run(
+    settings: Settings,
+    premises: Premises,
+    process: &Arc<dyn Process>,
+    on_ready: impl FnOnce(&Operations, &[ListenerSettings]),
+) -> Result<Ending, StartError> {
     let system = System::new();
     system.block_on(async move {
         let (access, rights) = Access::open(&settings).await?;
         let opened = settings.store.as_ref().map(store::open).transpose()?;
-        let mut stop = StopSignals::listen()?;
-        let mut house = House::start(&settings, opened, &access, &rights).await?;
+        let mut signals = Signals::listen()?;
+        let past = process.past();
+        let grace = past.awaits_clients.then_some(settings.upgrade_grace);
+        let mut house = House::start(&settings, opened, (&access, &rights), grace).await?;
         // Nobody waits at the door while sessions are being read.
-        let doors = Doors::open(listeners, settings.lines)?;
-        house.open(&settings, &doors.listeners, doors.sockets).await?;
-        let quic = QuicHouse::open(doors.datagrams, &house.lines, (house.clock, &access.chain))?;
-        on_ready(&doors.bound);
-        let renewal = actix_rt::spawn(doors::renew_forever(doors.listeners.clone()));
-        let name = stop.wait(&doors.listeners, &access, &house.lines).await;
+        let doors = Doors::open(premises)?;
+        let bound = doors.bound();
+        let open_doors = Arc::new(OpenDoors::hold(doors));
+        let state_interval = watch::Sender::new(settings.state_interval);
+        house.open(&settings, &open_doors, state_interval.subscribe()).await?;
+        let quic = QuicHouse::open(open_doors.datagrams()?, &house.lines, (house.clock, &access.chain))?;
+        let endpoints = bound.iter().map(|bound| bound.endpoint.clone());
+        let (course, helm) = Course::begin(past, endpoints);
+        let operations = house.operations(&settings, &open_doors, &access, course);
+        house.answer_callers(&settings, &operations);
+        on_ready(&operations, &bound);
+        process.tell(Moment::Ready);
+        let renewal = actix_rt::spawn(doors::renew_forever(Arc::clone(&open_doors), Arc::clone(&house.events)));
+        let concerned = Concerned {
+            lines: house.lines.clone(),
+            chain: Arc::clone(&access.chain),
+            tables: house.tables.clone(),
+            overload: Arc::clone(&house.overload),
+            doors: Arc::clone(&open_doors),
+            state_interval,
+        };
+        let reloader = Reloader::new(concerned, &settings, rights);
+        let life = Life {
+            helm,
+            reloader: &reloader,
+            events: &house.events,
+            doors: &open_doors,
+            lines: &house.lines,
+            quic: quic.as_ref(),
+            process,
+            is_kept: house.store.is_some(),
+        };
+        let end = life.live(&mut signals).await;
         renewal.abort();
-        tracing::info!(
-            signal = name,
-            "stopping: no further connections, saying goodbye to all clients"
-        );
         quic.iter().for_each(QuicHouse::close);
-        house.drain(settings.drain_timeout).await;
-        house.stop().await;
-        quic.into_iter().for_each(QuicHouse::stop);
-        drop(doors.files);
-        Ok(())
-    })
-}
-
-/// The signals that stop a broker, and the one that reloads.
-struct StopSignals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
-    hup: tokio::signal::unix::Signal,
-}
-
-impl StopSignals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn wait(
-        &mut self,
-        listeners: &[Arc<Listener>],
-        access: &Access,
-        lines: &[Addr<SessionActor>],
-    ) -> &'static str {
-        loop {
-            tokio::select! {
-                _ = self.term.recv() => return "SIGTERM",
-                _ = self.int.recv() => return "SIGINT",
-                _ = self.hup.recv() => {
-                    tracing::info!("SIGHUP: reading certificates, users, rights and rules again; other settings need a restart");
-                    doors::renew(listeners.to_vec(), Renewal::All).await;
-                    access.reload(lines).await;
-                }
+        let limit = reloader.drain_timeout();
+        match end {
+            End::Stop(who) => {
+                tracing::info!(who, "stopping: no further connections, saying goodbye to all clients");
+                // From here on nobody waits in the kernel for a broker that ends.
+                open_doors.let_go();
+                house
+                    .events
+                    .tell("drain", || format!("stopping on {who}: all clients are sent away"));
+                house.drain(limit).await;
+                house.stop().await;
+                quic.into_iter().for_each(QuicHouse::stop);
+                open_doors.remove_files();
+                Ok(Ending::Stopped)
+            }
+            End::Upgrade(successor) => {
+                tracing::info!(
+                    binary = %successor.binary.display(),
+                    version = successor.version,
+                    "making way for another binary: connections wait in the kernel, clients are sent away to return"
+                );
+                house.suspend(limit).await;
+                house.stop().await;
+                quic.into_iter().for_each(QuicHouse::stop);
+                Ok(Ending::HandedOver(open_doors.hand_over(), successor))
             }
         }
-    }
+    })
 }
 
 /// What one line knows and decides.
 fn brain(index: u16, settings: &Settings, presence: Arc<Presence>, tables: SharedTables, serial: u64) -> Line {
-    Line::new(LineSetup {
+    let setup = LineSetup {
         index,
         lines: settings.lines,
         seed: settings.router.seed,
@@ -161,7 +193,21 @@ fn brain(index: u16, settings: &Settings, presence: Arc<Presence>, tables: Share
         presence,
         tables: Box::new(tables),
         serial,
-    })
+    };
+    #[cfg_attr(not(feature = "faults"), expect(unused_mut, reason = "only faults change it"))]
+    let mut line = Line::new(setup);
+    #[cfg(feature = "faults")]
+    line.lose_every(settings.lose_every);
+    line
+}
+
+/// Has the lines wait so long for clients of the binary before this one.
+async fn await_returns(lines: &[Addr<SessionActor>], clock: Clock, grace: Duration) -> Result<(), StartError> {
+    let until = clock.now().plus(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
+    for line in lines {
+        line.send(AwaitReturn(until)).await.map_err(|_| StartError::Actor)?;
+    }
+    Ok(())
 }
 
 /// All actors of a broker.
@@ -172,8 +218,8 @@ struct House {
     tables: SharedTables,
     clock: Clock,
     overload: Arc<Overload>,
+    events: Arc<Events>,
     store: Option<(StoreAddr, JoinHandle<()>)>,
-    /// Of a broker with a store.
     control: Option<Control>,
 }
 
@@ -183,8 +229,8 @@ impl House {
     async fn start(
         settings: &Settings,
         opened: Option<Opened>,
-        access: &Access,
-        rights: &Rights,
+        (access, rights): (&Access, &Rights),
+        grace: Option<Duration>,
     ) -> Result<Self, StartError> {
         let (time, serial) = opened
             .as_ref()
@@ -194,6 +240,7 @@ impl House {
         let presence = Arc::new(Presence::new(settings.lines, settings.sessions_max));
         let inboxes = Arc::new(Inboxes::new(settings.lines));
         let overload = Overload::new(settings.overload);
+        let events = Events::new(clock);
         let router = RouterActor::new(tables.clone()).start();
         let postboxes: Vec<Arc<Postbox>> = (0..settings.lines).map(|_| Arc::default()).collect();
         let channel = settings
@@ -208,6 +255,7 @@ impl House {
             let (tables, presence) = (tables.clone(), Arc::clone(&presence));
             let (inboxes, router) = (Arc::clone(&inboxes), router.clone());
             let (settings, chain, overload) = (settings.clone(), Arc::clone(&access.chain), Arc::clone(&overload));
+            let events = Arc::clone(&events);
             let line = SessionActor::start_in_arbiter(&arbiter.handle(), move |_| {
                 let line = brain(index, &settings, presence, tables, serial);
                 let ways = Ways {
@@ -217,6 +265,8 @@ impl House {
                     store,
                     chain,
                     overload,
+                    events,
+                    watcher: Arc::clone(&settings.watcher),
                 };
                 SessionActor::new(Rc::new(Desk::new(index, line, settings.of_line(), ways)))
             });
@@ -225,14 +275,13 @@ impl House {
         }
         // Before anything that the store holds is published: wills of clients that were there when the broker ended.
         entitle(&lines, rights).await;
+        if let Some(grace) = grace {
+            await_returns(&lines, clock, grace).await?;
+        }
         let store = match (opened, channel, &settings.store) {
             (Some(mut opened), Some((addr, errands)), Some(store)) => {
                 store::restore(&mut opened.archive, &lines, &tables, clock.now()).await?;
-                let commit = CommitSettings {
-                    wait_max: store.commit_wait_max,
-                    bytes_max: store.commit_bytes_max,
-                    journal_bytes_max: store.journal_bytes_max,
-                };
+                let commit = CommitSettings::of(store);
                 let actor = StoreActor::new(opened, (&addr, errands), postboxes, tables.clone(), clock, commit);
                 let thread = std::thread::Builder::new().name("store".to_owned());
                 Some((addr, thread.spawn(move || actor.run_guarded())?))
@@ -246,6 +295,7 @@ impl House {
             tables,
             clock,
             overload,
+            events,
             store,
             control: None,
         })
@@ -253,38 +303,28 @@ impl House {
 
     /// Introduces everyone to everyone and opens the doors.
     async fn open(
-        &mut self,
+        &self,
         settings: &Settings,
-        listeners: &[Arc<Listener>],
-        sockets: Vec<Vec<OwnedFd>>,
+        doors: &OpenDoors,
+        reports: watch::Receiver<Duration>,
     ) -> Result<(), StartError> {
         self.router
             .send(MeetLines(self.lines.clone()))
             .await
             .map_err(|_| StartError::Actor)?;
-        let mut shares: Vec<Vec<_>> = self.lines.iter().map(|_| Vec::new()).collect();
-        for (listener, of_lines) in listeners.iter().zip(sockets) {
-            for (share, socket) in shares.iter_mut().zip(of_lines) {
-                share.push((socket, Arc::clone(listener)));
-            }
+        for line in &self.lines {
+            line.send(Meet(self.lines.clone()))
+                .await
+                .map_err(|_| StartError::Actor)?;
         }
-        for (line, listeners) in self.lines.iter().zip(shares) {
-            let open = Open {
-                lines: self.lines.clone(),
-                listeners,
-            };
-            line.send(open).await.map_err(|_| StartError::Actor)?;
-        }
-        if let (Some((addr, _)), Some(store)) = (&self.store, &settings.store) {
-            self.control = Control::open(&store.directory, addr.clone());
+        for (line, share) in self.lines.iter().zip(doors.shares(settings.lines)?) {
+            line.send(Open(share)).await.map_err(|_| StartError::Actor)?;
         }
         actix_rt::spawn(Arc::clone(&self.overload).watch_forever());
-        if !settings.state_interval.is_zero() {
-            let (lines, tables) = (self.lines.clone(), self.tables.clone());
-            let overload = Arc::clone(&self.overload);
-            let reporter = state::Reporter::new(lines, (tables, overload), self.clock, settings);
-            actix_rt::spawn(reporter.report_forever());
-        }
+        let (lines, tables) = (self.lines.clone(), self.tables.clone());
+        let overload = Arc::clone(&self.overload);
+        let reporter = state::Reporter::new(lines, (tables, overload), self.clock, reports, settings);
+        actix_rt::spawn(reporter.report_forever());
         let (tables, clock) = (self.tables.clone(), self.clock);
         let store = self.store.as_ref().map(|(addr, _)| addr.clone());
         actix_rt::spawn(async move {
@@ -297,6 +337,32 @@ impl House {
             }
         });
         Ok(())
+    }
+
+    /// Opens the control socket.
+    fn answer_callers(&mut self, settings: &Settings, operations: &Operations) {
+        if let Some(socket) = &settings.control_socket {
+            let store = self.store.as_ref().map(|(addr, _)| addr.clone());
+            self.control = Control::open(socket, store, operations.clone());
+        }
+    }
+
+    fn operations(&self, settings: &Settings, doors: &Arc<OpenDoors>, access: &Access, course: Course) -> Operations {
+        Operations::new(operations::House {
+            lines: self.lines.clone(),
+            tables: self.tables.clone(),
+            clock: self.clock,
+            overload: Arc::clone(&self.overload),
+            events: Arc::clone(&self.events),
+            doors: Arc::clone(doors),
+            chain: Arc::clone(&access.chain),
+            policy: Arc::clone(&settings.policy),
+            store: self.store.as_ref().map(|(addr, _)| addr.clone()),
+            probes: settings.probes,
+            watcher: Arc::clone(&settings.watcher),
+            version: settings.version.clone(),
+            course,
+        })
     }
 
     /// Stops in order: doors, wills while their receivers are there, goodbyes; then waits for what is being written.
@@ -324,6 +390,42 @@ impl House {
                 after_ms = limit.as_millis(),
                 "some clients did not take their goodbye in time"
             ),
+        }
+    }
+
+    /// Accepts nobody, waits for what is promised, and ends all connections in such a way that their clients return to
+    /// what the store holds.
+    async fn suspend(&self, limit: Duration) {
+        for line in &self.lines {
+            if line.send(Drain::Close).await.is_err() {
+                tracing::error!("a line ended before the broker made way");
+            }
+        }
+        // What is under way is acknowledged before the connection ends.
+        self.await_store(limit / 2).await;
+        let left = timeout(HANDOVER_LINGER.min(limit), async {
+            // Those who were on their way in come after the others.
+            loop {
+                self.suspend_all().await;
+                if self.lingering().await == 0 {
+                    return;
+                }
+                sleep(LINGER_POLL).await;
+            }
+        });
+        if left.await.is_err() {
+            tracing::info!(
+                "some clients did not take their goodbye in time; they find their sessions when they return"
+            );
+        }
+    }
+
+    async fn suspend_all(&self) {
+        for line in &self.lines {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = line.send(Suspend(from)).await.ok().and_then(|slice| slice.next);
+            }
         }
     }
 

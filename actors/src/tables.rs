@@ -51,6 +51,12 @@ impl SharedTables {
         Self { inner: Arc::new(inner) }
     }
 
+    /// Keeps other bounds from here on.
+    pub(crate) fn set_limits(&self, router: RouterLimits, retained: RetainedLimits) {
+        self.inner.router.write().set_limits(router);
+        self.inner.retained.write().set_limits(retained);
+    }
+
     /// Carries out changes in their order. When this returns, every line's next message sees them.
     pub(crate) fn change(&self, requests: Vec<RouteRequest>) -> Vec<RouteReply> {
         let mut router = self.inner.router.write();
@@ -70,6 +76,17 @@ impl SharedTables {
     /// The retained message of a topic.
     pub(crate) fn retained_message(&self, topic: &str) -> Option<Arc<Message>> {
         self.inner.retained.read().get(topic).cloned()
+    }
+
+    /// Some of the retained messages whose topics begin with `prefix`: see [`Retained::walk`].
+    pub(crate) fn walk_retained(
+        &self,
+        prefix: &str,
+        cursor: Option<&TopicName>,
+        visit: impl FnMut(&Arc<Message>),
+    ) -> Option<TopicName> {
+        let retained = self.inner.retained.read();
+        retained.walk(prefix, cursor, SCAN.examine_max, visit)
     }
 
     /// Subscriptions, retained messages, and bytes of the latter.
@@ -102,6 +119,10 @@ impl Tables for SharedTables {
 
     fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
         self.inner.router.read().subscriptions(session)
+    }
+
+    fn subscription_count(&self, session: SessionKey) -> usize {
+        self.inner.router.read().subscription_count_of(session)
     }
 
     fn retain(&self, message: &Arc<Message>) -> Result<(), RetainedRefusal> {

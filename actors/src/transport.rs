@@ -27,6 +27,8 @@ pub(crate) mod wire;
 
 use channel::Channel;
 
+use crate::recorder::Tape;
+
 /// Bytes that are read and thrown away after a goodbye.
 const FAREWELL_READ_MAX: usize = 1 << 20;
 /// System calls that one turn spends on one connection.
@@ -52,10 +54,12 @@ pub(crate) struct Socket {
     channel: RefCell<Channel>,
     ending: RefCell<Option<Ending>>,
     reader: RefCell<Option<Waker>>,
+    /// What was said on it.
+    pub(crate) tape: RefCell<Tape>,
 }
 
 impl Socket {
-    pub(crate) fn new(epoch: u32, channel: Channel) -> Self {
+    pub(crate) fn new(epoch: u32, channel: Channel, tape: Tape) -> Self {
         Self {
             epoch,
             blocked: Cell::new(false),
@@ -63,6 +67,7 @@ impl Socket {
             channel: RefCell::new(channel),
             ending: RefCell::new(None),
             reader: RefCell::new(None),
+            tape: RefCell::new(tape),
         }
     }
 
@@ -115,8 +120,8 @@ impl Socket {
         read
     }
 
-    /// Writes as much as the socket takes; returns how many bytes that was.
-    pub(crate) fn write(&self, out: &mut Outbox) -> io::Result<usize> {
+    /// Writes as much as the socket takes; returns how many bytes that was. `note` sees what was written before it goes.
+    pub(crate) fn write(&self, out: &mut Outbox, mut note: impl FnMut(&Outbox, usize)) -> io::Result<usize> {
         if self.blocked.get() {
             return Ok(0);
         }
@@ -130,6 +135,7 @@ impl Socket {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     total += written;
+                    note(out, written);
                     out.advance(written);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -186,7 +192,8 @@ impl Socket {
         while !last_words.is_empty() || self.channel.borrow().has_unsent() {
             poll_fn(|cx| self.channel.borrow().poll_write_ready(cx)).await?;
             self.blocked.set(false);
-            self.write(last_words)?;
+            // They are on the tape since the connection ended.
+            self.write(last_words, |_, _| {})?;
         }
         Ok(())
     }

@@ -5,8 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::SOCKET;
 use super::frame::{DATA, END, FAILURE, HEAD_BYTES, decode_head};
-use super::{BACKUP, SOCKET};
+use super::plan::PLAN;
+use crate::reload::NewFile;
 
 /// Longest silence of a broker that works on an answer.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
@@ -27,15 +29,32 @@ pub struct Call {
 }
 
 impl Call {
+    /// Where the broker that has a data directory listens, unless it was told otherwise.
+    #[must_use]
+    pub fn socket_in(directory: &Path) -> PathBuf {
+        directory.join(SOCKET)
+    }
+
     /// Calls the broker that has a data directory; `None`: none answers there.
     ///
     /// # Errors
     ///
     /// The system does not let us call it.
     pub fn open(directory: &Path) -> io::Result<Option<Self>> {
-        let socket = directory.join(SOCKET);
-        match UnixStream::connect(&socket) {
-            Ok(stream) => Ok(Some(Self { stream, socket })),
+        Self::open_at(&Self::socket_in(directory))
+    }
+
+    /// Calls the broker that listens at a socket; `None`: none answers there.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let us call it.
+    pub fn open_at(socket: &Path) -> io::Result<Option<Self>> {
+        match UnixStream::connect(socket) {
+            Ok(stream) => Ok(Some(Self {
+                stream,
+                socket: socket.to_owned(),
+            })),
             Err(error) if NOBODY.contains(&error.kind()) => Ok(None),
             Err(error) => Err(error),
         }
@@ -52,9 +71,33 @@ impl Call {
     /// # Errors
     ///
     /// What the system says.
-    pub fn back_up(mut self) -> io::Result<Answer> {
+    pub fn back_up(self) -> io::Result<Answer> {
+        self.ask("backup 1")
+    }
+
+    /// Asks what a reload with this file of settings would do; the content of the answer is a [`crate::Plan`] in JSON.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn plan(self, file: &NewFile) -> io::Result<Answer> {
+        let name: String = file.name.chars().filter(|letter| !letter.is_control()).collect();
+        let length = name.len() + 1 + file.text.len();
+        self.send(format!("{PLAN} {length}\n{name}\n{}", file.text).as_bytes())
+    }
+
+    /// Asks for anything, with a request that has no end of line in it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn ask(self, request: &str) -> io::Result<Answer> {
+        self.send(format!("{request}\n").as_bytes())
+    }
+
+    fn send(mut self, request: &[u8]) -> io::Result<Answer> {
         self.stream.set_read_timeout(Some(SILENCE_MAX))?;
-        self.stream.write_all(format!("{BACKUP}\n").as_bytes())?;
+        self.stream.write_all(request)?;
         Ok(Answer {
             stream: self.stream,
             left: 0,

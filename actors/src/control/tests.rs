@@ -27,7 +27,8 @@ fn play<T: Send + 'static>(
     let played = thread::spawn(move || store(errands));
     let directory = directory.to_owned();
     let told = System::new().block_on(async move {
-        let control = Control::open(&directory, addr).unwrap();
+        let operations = Operations::of_nobody().await;
+        let control = Control::open(&directory.join(SOCKET), Some(addr), operations).unwrap();
         let told = actix_rt::task::spawn_blocking(caller).await.unwrap();
         drop(control);
         assert!(!directory.join(SOCKET).exists());
@@ -125,6 +126,10 @@ fn what_is_no_request_is_refused_in_words() {
             assert!(raw(&path, wrong).contains("one line"));
         }
         assert!(raw(&path, b"backup 1\n").contains("too busy"));
+        assert!(raw(&path, b"plan 1 many\n").contains("at most 4194304 bytes"));
+        assert!(raw(&path, b"plan 1 4194305\n").contains("at most 4194304 bytes"));
+        assert!(raw(&path, b"plan 1 3\nf\n\xff").contains("is no text in UTF-8"));
+        assert!(raw(&path, b"plan 1 2\nf\n").contains("the broker is stopping"));
     });
 }
 
@@ -139,7 +144,7 @@ fn only_the_owner_may_call_and_what_a_dead_broker_left_is_replaced() {
         let mode = std::fs::metadata(path.join(SOCKET)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(Call::open(&path).unwrap().is_some());
-        assert!(!path.join(DRAFT).exists());
+        assert!(!path.join(SOCKET).with_extension(DRAFT).exists());
     });
 }
 
@@ -149,7 +154,25 @@ fn a_path_that_is_too_long_leaves_the_broker_without_a_socket() {
     let long = scrap.path().join("d".repeat(PATH_BYTES_MAX));
     std::fs::create_dir(&long).unwrap();
     let (addr, _errands) = StoreAddr::channel(1);
-    System::new().block_on(async { assert!(Control::open(&long, addr).is_none()) });
+    System::new().block_on(async {
+        assert!(Control::open(&long.join(SOCKET), Some(addr), Operations::of_nobody().await).is_none())
+    });
     assert!(Call::open(&long).unwrap().is_none());
     assert_eq!(std::fs::read_dir(&long).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_drain_and_an_upgrade_ask_for_is_read_whole_or_not_at_all() {
+    let order = request::read_drain("pace=20 to=b.example:1883 stay").expect("an order");
+    assert_eq!((order.clients_per_sec, order.for_good), (Some(20), true));
+    assert_eq!(order.reference.as_deref(), Some("b.example:1883"));
+    assert_eq!(request::read_drain("").expect("all at once").clients_per_sec, None);
+    for wrong in ["pace=", "pace=many", "leave", "to"] {
+        assert!(request::read_drain(wrong).is_none(), "{wrong}");
+    }
+    let order = request::read_upgrade("lossy binary=/opt/two words/strowger").expect("an order");
+    assert_eq!(order.binary.as_deref(), Some(Path::new("/opt/two words/strowger")));
+    assert!(order.lossy);
+    assert_eq!(request::read_upgrade("").expect("its own file").binary, None);
+    assert!(request::read_upgrade("loss").is_none());
 }

@@ -3,18 +3,19 @@
 
 use std::env;
 use std::io;
-use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 
 use listenfd::ListenFd;
 use socket2::{Domain, SockRef, Type};
+
+use crate::settings::{Endpoint, ListenerSettings};
 
 /// What systemd calls a socket without `FileDescriptorName=` that came without names at all.
 const NAMELESS: &str = "unknown";
 
 /// What a listener can do with a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Streams from the network.
     Tcp,
     /// Streams from this machine.
@@ -24,6 +25,17 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// What a listener needs.
+    pub(crate) fn of(settings: &ListenerSettings) -> Self {
+        match &settings.endpoint {
+            Endpoint::Address(_) | Endpoint::Passed(_) | Endpoint::Socket(_) if settings.quic.is_some() => Self::Udp,
+            Endpoint::Address(_) => Self::Tcp,
+            Endpoint::Socket(_) => Self::Unix,
+            Endpoint::Passed(passed) if passed.is_unix => Self::Unix,
+            Endpoint::Passed(_) => Self::Tcp,
+        }
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Tcp => "listening TCP socket (ListenStream= with an address)",
@@ -41,6 +53,14 @@ pub(super) struct Passed {
 }
 
 impl Passed {
+    /// Nothing.
+    pub(super) fn none() -> Self {
+        Self {
+            sockets: ListenFd::empty(),
+            names: Vec::new(),
+        }
+    }
+
     /// Takes over what is meant for this process. To be called once, before there are threads: the variables that tell of
     /// the sockets are removed from the environment.
     pub(super) fn receive() -> Self {
@@ -105,7 +125,7 @@ fn named(count: usize, names: &str) -> Vec<Option<String>> {
         .collect()
 }
 
-fn take_one(sockets: &mut ListenFd, at: usize, kind: Kind) -> io::Result<Option<OwnedFd>> {
+pub(super) fn take_one(sockets: &mut ListenFd, at: usize, kind: Kind) -> io::Result<Option<OwnedFd>> {
     let socket: Option<OwnedFd> = match kind {
         Kind::Tcp => sockets.take_tcp_listener(at)?.map(OwnedFd::from),
         Kind::Unix => sockets.take_unix_listener(at)?.map(OwnedFd::from),
@@ -127,25 +147,6 @@ fn check(socket: &SockRef<'_>, kind: Kind) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
     }
     socket.set_nonblocking(true)
-}
-
-/// A handle of a socket for each line, which all wait for the same connections.
-///
-/// # Errors
-///
-/// There are no more descriptors.
-pub(super) fn share(socket: OwnedFd, lines: u16) -> io::Result<Vec<OwnedFd>> {
-    let mut handles = Vec::new();
-    for _ in 1..lines {
-        handles.push(socket.try_clone()?);
-    }
-    handles.push(socket);
-    Ok(handles)
-}
-
-/// The socket of an endpoint of QUIC.
-pub(super) fn datagrams(socket: OwnedFd) -> UdpSocket {
-    UdpSocket::from(socket)
 }
 
 #[cfg(test)]
@@ -179,6 +180,5 @@ mod tests {
         assert!(refused.to_string().contains("Accept=no"));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
         check(&SockRef::from(&listener), Kind::Tcp).expect("a listener");
-        assert_eq!(share(listener.into(), 3).expect("descriptors").len(), 3);
     }
 }

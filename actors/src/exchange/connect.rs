@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::exchange::Refusal;
@@ -16,7 +17,9 @@ use tokio::time::{sleep, timeout};
 use super::prove::Unproven;
 use super::{Opening, Served, part};
 use crate::authentication::{Doorway, identify, refusal_of};
+use crate::listener::tally::Arrived;
 use crate::message::Arrival;
+use crate::recorder::{Tape, story};
 use crate::transport::Socket;
 
 /// Bytes that a connection without a CONNECT gets room for at a time.
@@ -36,18 +39,23 @@ impl Opening {
         let limit = self.permit.listener().settings.limits.connect_timeout;
         if timeout(limit, self.desk.lag.at_ease()).await.is_err() {
             self.desk.line.borrow_mut().count_turned_away();
+            self.permit.listener().tally.count(Arrived::LineLate);
             tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "connection closed: its line does not keep up");
             return None;
         }
         if !self.is_established
             && let Err(broken) = Box::pin(self.establish()).await
         {
+            self.permit.listener().tally.count(broken.arrived());
             let listener = &*self.permit.listener().settings.name;
             tracing::info!(peer = %self.peer, listener, error = %broken, "connection closed before MQTT");
+            self.record_refused("", &format!("closed before MQTT on listener {listener}: {broken}"), &[]);
             return None;
         }
         let Ok(first) = timeout(limit, self.read_connect()).await else {
+            self.permit.listener().tally.count(Arrived::NoConnect);
             tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "no CONNECT in time; connection closed");
+            self.record_refused("", "no CONNECT in time (listener.connect_timeout_secs)", &[]);
             return None;
         };
         match first {
@@ -57,15 +65,21 @@ impl Opening {
                     (*self).hand_over(home, &packet);
                     return None;
                 }
+                self.permit.listener().tally.count(Arrived::Established);
+                self.record_connect(&connect, &packet);
                 self.admit(*connect).await
             }
             First::Violation(violation, sent) => {
+                self.permit.listener().tally.count(Arrived::Violation);
                 tracing::warn!(peer = %self.peer, %violation, "connection refused");
                 let answer = self.desk.with_line(|line| line.refuse_violation(&violation, &sent));
+                self.record_strange(&sent);
+                self.record_refused("", &violation.to_string(), &answer);
                 self.refuse(&answer).await;
                 None
             }
             First::Gone(error) => {
+                self.permit.listener().tally.count(Arrived::Broken);
                 tracing::debug!(peer = %self.peer, %error, "connection gone before its CONNECT");
                 None
             }
@@ -112,6 +126,13 @@ impl Opening {
         if timeout(limit, self.desk.lag.at_ease()).await.is_err() {
             return Err(Unproven::Refused(Refusal::ServerUnavailable));
         }
+        if self.permit.listener().is_inside {
+            return Ok(Arriving {
+                peer: self.peer.clone(),
+                identity: Arc::clone(&self.permit.listener().stranger),
+                proof: None,
+            });
+        }
         let (identity, proof) = match connect.properties.authentication_method.as_deref() {
             Some(method) => {
                 let (identity, last) = self.prove(method, connect).await?;
@@ -147,16 +168,27 @@ impl Opening {
         };
         let known = self.identify(&connect).await;
         let now = self.desk.clock.now();
+        // The listener may have been closed while it was found out: then its clients have been sent away.
+        let known = match known {
+            Ok(_) if self.permit.listener().is_closed() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
+            known => known,
+        };
         let mut admission = match known {
             Ok(arriving) => self.desk.with_line(|line| line.admit(connect, arriving, fresh, now)),
             Err(Unproven::Refused(refusal)) => self.desk.with_line(|line| line.reject(&connect, refusal, now)),
             Err(Unproven::Wrong(violation, answer)) => {
                 tracing::warn!(client = %&*client, peer = %self.peer, violation, "connection refused");
+                self.record_refused(&client, &violation, &answer);
                 self.refuse(&answer).await;
                 return None;
             }
             Err(Unproven::Gone(error)) => {
                 tracing::debug!(client = %&*client, peer = %self.peer, %error, "connection gone before its CONNACK");
+                self.record_refused(
+                    &client,
+                    &format!("the client was gone before its CONNACK: {error}"),
+                    &[],
+                );
                 return None;
             }
         };
@@ -164,6 +196,7 @@ impl Opening {
             match admission {
                 Admission::Admitted(connection) => {
                     tracing::debug!(client = %&*client, peer = %self.peer, %version, listener = &*self.permit.listener().settings.name, "connected");
+                    self.record_admitted(&client);
                     return Some((*self).serve(version, connection));
                 }
                 Admission::Refused(answer, refusal) => {
@@ -173,6 +206,7 @@ impl Opening {
                     } else {
                         tracing::warn!(client = %&*client, peer = %self.peer, %version, ?refusal, "connection refused");
                     }
+                    self.record_refused(&client, story::refused(refusal), &answer);
                     self.refuse(&answer).await;
                     return None;
                 }
@@ -193,9 +227,10 @@ impl Opening {
             channel,
             read,
             permit,
+            tape,
             ..
         } = self;
-        let socket = Rc::new(Socket::new(connection.epoch, channel));
+        let socket = Rc::new(Socket::new(connection.epoch, channel, tape.unwrap_or_default()));
         desk.seat(connection, Rc::clone(&socket));
         let counts_bytes = desk.line.borrow().counts_bytes_of(connection);
         let mut served = Served {
@@ -223,7 +258,7 @@ impl Opening {
         if !bytes.is_empty() {
             let mut answer = Outbox::default();
             answer.append(|buffer| buffer.extend_from_slice(bytes));
-            let socket = Rc::new(Socket::new(0, self.channel));
+            let socket = Rc::new(Socket::new(0, self.channel, Tape::default()));
             part(socket, answer).await;
         }
     }

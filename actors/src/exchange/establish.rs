@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::Opening;
 use crate::listener::Listener;
+use crate::listener::tally::Arrived;
 use crate::settings::WebSocketSettings;
 use crate::transport::channel::Channel;
 use crate::transport::layered::Layered;
@@ -44,6 +45,20 @@ pub(super) enum Broken {
     Tls(#[from] rustls::Error),
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl Broken {
+    /// The same for the listener's tally.
+    pub(super) const fn arrived(&self) -> Arrived {
+        match self {
+            Self::Untrusted | Self::Proxy(_) => Arrived::Proxy,
+            Self::TurnedAway(_) => Arrived::TurnedAway,
+            Self::Upgrade(_) => Arrived::Upgrade,
+            Self::Displaced => Arrived::Displaced,
+            Self::Late(_) => Arrived::Late,
+            Self::Tls(_) | Self::Io(_) => Arrived::Broken,
+        }
+    }
 }
 
 /// Waits for a step no longer than `limit`.

@@ -51,9 +51,9 @@ impl Opening {
                 Proof::More(challenge) => challenge,
             };
             let packet = self.desk.with_line(|line| line.challenge(connect, challenge));
-            self.tell(&packet.map_err(Unproven::Refused)?)
-                .await
-                .map_err(Unproven::Gone)?;
+            let packet = packet.map_err(Unproven::Refused)?;
+            self.record_aside(true, &packet);
+            self.tell(&packet).await.map_err(Unproven::Gone)?;
             data = self.hear(connect).await?;
         }
     }
@@ -65,6 +65,7 @@ impl Opening {
                 Ok(Frame::Partial { .. }) => None,
                 Ok(Frame::Whole { len }) => {
                     let mut packet = self.read.split_to(len).freeze();
+                    self.record_aside(false, &packet);
                     decode(&mut packet, Version::V5, size_max).transpose()
                 }
                 Err(violation) => Some(Err(violation)),

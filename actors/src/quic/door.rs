@@ -90,6 +90,15 @@ impl Door {
         self.endpoint.clone()
     }
 
+    /// Whether newcomers are heard.
+    pub(super) fn let_in(&self, open: bool) {
+        let config = match self.configs.current() {
+            Ok(config) => open.then(|| (*config).clone()),
+            Err(error) => return tracing::error!(%error, "the endpoint of QUIC stays as it is"),
+        };
+        self.endpoint.set_server_config(config);
+    }
+
     /// Takes connections for as long as the endpoint is open.
     pub(super) async fn receive_forever(self: Rc<Self>) {
         while let Some(incoming) = self.endpoint.accept().await {

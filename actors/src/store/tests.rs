@@ -16,6 +16,8 @@ pub(super) fn entry(place: u64) -> Entry {
         expires_at: None,
         publisher: None,
         id: 0,
+        arrived_micros: 0,
+        trace: None,
     };
     Entry {
         place: Place(place),

@@ -198,6 +198,8 @@ pub(super) fn message_of(record: &MessageRecord, body: Option<storage::MessageId
         expires_at: record.expires_at.map(|at| Millis(at.0)),
         publisher: None,
         id: body.map_or(0, |body| body.0),
+        arrived_micros: 0,
+        trace: None,
     }
 }
 

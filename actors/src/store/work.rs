@@ -48,6 +48,7 @@ impl StoreActor {
             let late = clock::since(self.synced_at) > UNSYNCED_MAX;
             self.commit(if late { Durability::Disk } else { durability })?;
             self.took = clock::since(begun);
+            self.board.lock().commit.observe(micros(self.took), 1);
         } else if self.is_overdue() {
             self.commit(Durability::Disk)?;
         }
@@ -69,6 +70,7 @@ impl StoreActor {
         }
         self.back_up();
         self.look_for_room();
+        self.report();
         self.keep_house(group.is_empty())
     }
 
@@ -146,6 +148,7 @@ impl StoreActor {
         } else {
             storage::Durability::Process
         };
+        let begun = clock::instant();
         match self.archive.commit(asked) {
             Err(StoreError::Full { what }) => {
                 self.uncommitted = durability;
@@ -154,6 +157,7 @@ impl StoreActor {
             }
             committed => committed?,
         }
+        self.count_commit(synced, micros(clock::since(begun)));
         self.unwritten_since = None;
         self.unsynced = !synced;
         if synced {
@@ -170,6 +174,26 @@ impl StoreActor {
             }
         }
         Ok(())
+    }
+
+    fn count_commit(&self, synced: bool, took_micros: u64) {
+        let mut board = self.board.lock();
+        board.commits += 1;
+        if synced {
+            board.commits_synced += 1;
+            board.sync.observe(took_micros, 1);
+        }
+    }
+
+    /// Writes on the board how the store is.
+    fn report(&self) {
+        let shard = self.archive.store();
+        let mut board = self.board.lock();
+        board.health = self.health;
+        board.journal_bytes = shard.journal_bytes();
+        board.overlay_bytes = shard.overlay_bytes();
+        board.overlay_entries = shard.overlay_entries();
+        board.engine_failed = self.engine_failed_at.is_some();
     }
 
     /// Sees whom an error in reading concerns: one session, the engine, or everybody.
@@ -256,6 +280,7 @@ impl StoreActor {
             return;
         }
         self.health = health;
+        self.board.lock().health = health;
         match health {
             Health::Full => tracing::error!(
                 what,
@@ -361,6 +386,10 @@ impl StoreActor {
         }
         Ok(())
     }
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn batch_of(errand: &Errand) -> Option<&Batch> {

@@ -19,7 +19,11 @@ fn what_one_turn_does_not_write_is_written_in_the_next() {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let stream = TcpStream::connect(listener.local_addr().expect("its address")).await;
-        let socket = Socket::new(1, Channel::Tcp(stream.expect("a connection")));
+        let socket = Socket::new(
+            1,
+            Channel::Tcp(stream.expect("a connection")),
+            crate::recorder::Tape::default(),
+        );
         poll_fn(|cx| socket.channel.borrow().poll_write_ready(cx))
             .await
             .expect("ready");
@@ -28,9 +32,9 @@ fn what_one_turn_does_not_write_is_written_in_the_next() {
         let pieces = SLICES * WRITES_MAX + 1;
         (0..pieces).for_each(|_| out.share(Bytes::from_static(b"x")));
 
-        assert_eq!(socket.write(&mut out).expect("written"), pieces - 1);
+        assert_eq!(socket.write(&mut out, |_, _| {}).expect("written"), pieces - 1);
         poll_fn(|cx| socket.poll_unblocked(cx)).await;
-        assert_eq!(socket.write(&mut out).expect("written"), 1);
+        assert_eq!(socket.write(&mut out, |_, _| {}).expect("written"), 1);
         assert!(out.is_empty());
     });
 }

@@ -34,6 +34,12 @@ pub(crate) struct Security {
     warned_at_secs: AtomicI64,
 }
 
+/// What was read and is not in force.
+pub(crate) struct Renewed {
+    certified: Certified,
+    changed: Vec<Option<SystemTime>>,
+}
+
 /// The files as they were when they were read.
 #[derive(Debug)]
 struct Seen {
@@ -66,13 +72,30 @@ impl Security {
     ///
     /// Names the file that is not good, and why; what was in force stays in force.
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
-        let mut seen = self.seen.lock();
-        seen.changed = changed(&self.settings);
-        let Certified { config, ends } = certify(&self.settings, self.is_http)?;
-        report_ends(&ends);
-        seen.ends = ends;
-        self.config.store(Arc::new(config));
+        // Told of once for each change, good or not.
+        self.seen.lock().changed = changed(&self.settings);
+        self.install(self.prepare()?);
         Ok(())
+    }
+
+    /// Reads the files again and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Names the file that is not good, and why.
+    pub(crate) fn prepare(&self) -> Result<Renewed, TlsError> {
+        let changed = changed(&self.settings);
+        let certified = certify(&self.settings, self.is_http)?;
+        Ok(Renewed { certified, changed })
+    }
+
+    /// Puts in force what was read.
+    pub(crate) fn install(&self, renewed: Renewed) {
+        let Renewed { certified, changed } = renewed;
+        let Certified { config, ends } = certified;
+        report_ends(&ends);
+        *self.seen.lock() = Seen { changed, ends };
+        self.config.store(Arc::new(config));
     }
 
     /// Whether a file is another than when it was read. Says so once for each change.
@@ -90,6 +113,11 @@ impl Security {
             let days = (end - now_secs).div_euclid(24 * 3600);
             tracing::warn!(file, days_left = days, "a certificate ends soon or has ended: renew it");
         }
+    }
+
+    /// The files of certificates, and when each ends, in seconds of Unix time.
+    pub(crate) fn ends(&self) -> Vec<(String, i64)> {
+        self.seen.lock().ends.clone()
     }
 
     /// What a handshake that begins at this moment is done with.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::settings::SocketFile;
 
@@ -17,11 +17,59 @@ pub(crate) struct Bound {
     identity: Option<(u64, u64)>,
 }
 
+impl Bound {
+    /// The file of a socket that another binary has listened on in this process.
+    pub(crate) fn adopt(file: &SocketFile) -> Self {
+        Self {
+            path: file.path.clone(),
+            identity: identity_of(&file.path),
+        }
+    }
+
+    /// Leaves the file to the binary that listens on the socket next.
+    pub(crate) fn leave(mut self) {
+        self.identity = None;
+    }
+
+    /// Takes the file from its place, so that nobody finds the socket.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not let us.
+    pub(crate) fn hide(&self) -> io::Result<()> {
+        fs::rename(&self.path, self.hidden())
+    }
+
+    /// Puts the file back in its place.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not let us, or another file stands there.
+    pub(crate) fn show(&self) -> io::Result<()> {
+        if fs::symlink_metadata(&self.path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        fs::rename(self.hidden(), &self.path)
+    }
+
+    fn hidden(&self) -> PathBuf {
+        let mut hidden = self.path.clone().into_os_string();
+        hidden.push(".drained");
+        PathBuf::from(hidden)
+    }
+}
+
+fn identity_of(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|now| (now.dev(), now.ino()))
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|now| Some((now.dev(), now.ino())) == self.identity);
-        if is_ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remove the socket's file");
+        for path in [&self.path, &self.hidden()] {
+            let is_ours = self.identity.is_some() && identity_of(path) == self.identity;
+            if is_ours && let Err(error) = fs::remove_file(path) {
+                tracing::warn!(path = %path.display(), %error, "cannot remove the socket's file");
+            }
         }
     }
 }
@@ -48,14 +96,14 @@ pub(crate) fn probe(file: &SocketFile) -> io::Result<()> {
     }
 }
 
-/// Opens the socket, with a handle of it for each line.
+/// Opens the socket.
 ///
 /// The rights are set on a name beside it that nobody knows, so that it is never open to more than it is meant for.
 ///
 /// # Errors
 ///
 /// The path is in use or not allowed, or the owner cannot be set.
-pub(crate) fn listen(file: &SocketFile, lines: u16) -> io::Result<(Bound, Vec<OwnedFd>)> {
+pub(crate) fn listen(file: &SocketFile) -> io::Result<(Bound, OwnedFd)> {
     probe(file)?;
     let mut beside = file.path.clone().into_os_string();
     beside.push(format!(".{}", std::process::id()));
@@ -68,18 +116,9 @@ pub(crate) fn listen(file: &SocketFile, lines: u16) -> io::Result<(Bound, Vec<Ow
         fs::remove_file(&beside)?;
         return Err(error);
     }
-    let identity = fs::symlink_metadata(&file.path).map(|own| (own.dev(), own.ino())).ok();
-    let bound = Bound {
-        path: file.path.clone(),
-        identity,
-    };
+    let bound = Bound::adopt(file);
     listener.set_nonblocking(true)?;
-    let mut handles = Vec::new();
-    for _ in 1..lines {
-        handles.push(listener.try_clone()?.into());
-    }
-    handles.push(listener.into());
-    Ok((bound, handles))
+    Ok((bound, listener.into()))
 }
 
 #[cfg(test)]
@@ -96,14 +135,21 @@ mod tests {
             group: None,
         };
         drop(UnixListener::bind(&file.path).expect("a stale socket"));
-        let (bound, handles) = listen(&file, 2).expect("listening");
-        assert_eq!(handles.len(), 2);
+        let (bound, handle) = listen(&file).expect("listening");
         let mode = fs::metadata(&file.path).expect("the file").mode() & 0o7777;
         assert_eq!(mode, 0o640);
         assert_eq!(probe(&file).expect_err("in use").kind(), io::ErrorKind::AddrInUse);
-        drop((bound, handles));
-        assert!(!file.path.exists());
+        bound.hide().expect("hidden");
+        assert!(UnixStream::connect(&file.path).is_err());
+        bound.show().expect("in its place again");
+        UnixStream::connect(&file.path).expect("somebody listens");
+        bound.leave();
+        let bound = Bound::adopt(&file);
+        assert!(file.path.exists());
+        bound.hide().expect("hidden");
+        drop((bound, handle));
+        assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 0);
         fs::write(&file.path, "text").expect("a file");
-        assert!(listen(&file, 1).is_err() && file.path.exists());
+        assert!(listen(&file).is_err() && file.path.exists());
     }
 }

@@ -1,0 +1,251 @@
+//! The loop of the broker's life: signals and wishes, one after the other, until it ends.
+
+mod drain;
+mod watchdog;
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use actix_rt::task::{JoinHandle, spawn_blocking};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
+
+use self::drain::Draining;
+use crate::events::Events;
+use crate::message::{Drain, Lingering};
+use crate::operations::life::{Declined, DrainOrder, Helm, Reply, Stage, UpgradeOrder, Wish};
+use crate::process::{Moment, Process, Successor};
+use crate::quic::QuicHouse;
+use crate::reload::{OpenDoors, Reloader};
+use crate::session::{Open, SessionActor};
+
+/// For the answer to reach a caller whose wish ends the broker.
+const ANSWER: Duration = Duration::from_millis(20);
+
+/// The signals that stop a broker, the one that reloads, and the one after which its log goes to another file.
+pub(crate) struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+    usr1: Signal,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
+        })
+    }
+}
+
+/// What the loop works with.
+pub(crate) struct Life<'a> {
+    pub(crate) helm: Helm,
+    pub(crate) reloader: &'a Reloader,
+    pub(crate) events: &'a Events,
+    pub(crate) doors: &'a OpenDoors,
+    pub(crate) lines: &'a [Addr<SessionActor>],
+    pub(crate) quic: Option<&'a QuicHouse>,
+    pub(crate) process: &'a Arc<dyn Process>,
+    /// Whether anything outlives the process.
+    pub(crate) is_kept: bool,
+}
+
+/// How it ends.
+pub(crate) enum End {
+    /// The broker stops; who wanted it.
+    Stop(&'static str),
+    /// This binary takes over.
+    Upgrade(Successor),
+}
+
+/// What the loop does next.
+enum Turn {
+    Stop(&'static str),
+    Reload,
+    ReopenLog,
+    Wish(Wish),
+    Checked(Result<Successor, Declined>, Reply<()>),
+}
+
+/// A binary that is being asked whether it would take over, and who wants to know.
+type Check = (JoinHandle<Result<Successor, Declined>>, Reply<()>);
+
+/// What goes on beside the loop.
+#[derive(Default)]
+struct Beside {
+    draining: Option<Draining>,
+    check: Option<Check>,
+}
+
+impl Life<'_> {
+    /// Serves until the broker ends.
+    pub(crate) async fn live(mut self, signals: &mut Signals) -> End {
+        let watchdog = watchdog::watch(Arc::clone(self.process), self.lines.to_vec());
+        let watchdog = actix_rt::spawn(watchdog);
+        let mut beside = Beside::default();
+        let end = loop {
+            let turn = tokio::select! {
+                _ = signals.term.recv() => Turn::Stop("SIGTERM"),
+                _ = signals.int.recv() => Turn::Stop("SIGINT"),
+                _ = signals.hup.recv() => Turn::Reload,
+                _ = signals.usr1.recv() => Turn::ReopenLog,
+                Some(wish) = self.helm.wishes.recv() => Turn::Wish(wish),
+                (checked, reply) = checked(&mut beside.check) => Turn::Checked(checked, reply),
+            };
+            match turn {
+                Turn::Stop(who) => break End::Stop(who),
+                Turn::Wish(Wish::Stop) => break End::Stop("operator"),
+                Turn::Reload => {
+                    self.process.reopen_log();
+                    drop(self.reload("SIGHUP").await);
+                }
+                Turn::ReopenLog => self.process.reopen_log(),
+                Turn::Wish(wish) => self.grant(wish, &mut beside).await,
+                Turn::Checked(Ok(successor), reply) => {
+                    drop(reply.send(Ok(())));
+                    // The caller hears of it before the socket is closed.
+                    sleep(ANSWER).await;
+                    break End::Upgrade(successor);
+                }
+                Turn::Checked(Err(declined), reply) => {
+                    tracing::warn!(reason = %declined, "the upgrade is declined; this binary goes on");
+                    drop(reply.send(Err(declined)));
+                }
+            }
+        };
+        let (stage, moment) = match end {
+            End::Stop(_) => (Stage::Stopping, Moment::Stopping),
+            End::Upgrade(_) => (Stage::Upgrading, Moment::Upgrading),
+        };
+        self.helm.stage.send_replace(stage);
+        self.process.tell(moment);
+        watchdog.abort();
+        end
+    }
+
+    async fn grant(&mut self, wish: Wish, beside: &mut Beside) {
+        // A caller who has gone needs no answer.
+        match wish {
+            Wish::Stop => {}
+            Wish::Reload(reply) => drop(reply.send(self.reload("operator").await)),
+            Wish::Plan(file, reply) => drop(reply.send(self.reloader.plan(Some(file)).await.map_err(Declined))),
+            Wish::Drain(order, reply) => {
+                self.drain(order, beside).await;
+                drop(reply.send(Ok(())));
+            }
+            Wish::Undrain(reply) => drop(reply.send(self.undrain(beside).await)),
+            Wish::Upgrade(order, reply) => match self.may_upgrade(&order, beside) {
+                Ok(()) => beside.check = Some((self.check(order), reply)),
+                Err(declined) => drop(reply.send(Err(declined))),
+            },
+        }
+    }
+
+    async fn reload(&self, who: &'static str) -> Result<Vec<String>, Declined> {
+        if *self.helm.stage.borrow() == Stage::Draining {
+            let why = "the broker is draining; undo that first (strowger drain --undo)";
+            tracing::error!("reload refused: {why}");
+            return Err(Declined(why.to_owned()));
+        }
+        self.process.tell(Moment::Reloading);
+        tracing::info!("{who}: reading settings, certificates, users, rights and rules again");
+        let plan = self.reloader.reload().await.map_err(Declined);
+        self.events.tell("reload", || match &plan {
+            Ok(plan) => plan.lines().join("; "),
+            Err(declined) => format!("refused: {declined}"),
+        });
+        let steps = plan.iter().flat_map(|plan| &plan.steps);
+        for step in steps.filter(|step| step.kind.is_of_listener()) {
+            self.events.tell("listener", || step.to_string());
+        }
+        self.process.tell(Moment::Reloaded);
+        Ok(plan?.lines())
+    }
+
+    async fn drain(&self, order: DrainOrder, beside: &mut Beside) {
+        let pace = order.clients_per_sec;
+        tracing::info!(
+            clients_per_sec = pace,
+            to = order.reference,
+            "draining: nobody is accepted, and clients are sent to another server"
+        );
+        if self.helm.stage.send_replace(Stage::Draining) == Stage::Serving {
+            self.process.tell(Moment::Draining);
+            for line in self.lines {
+                // The second answer comes when the acceptors have heard of the first.
+                let closed = line.send(Drain::Close).await.is_ok() && line.send(Lingering).await.is_ok();
+                if !closed {
+                    tracing::error!("a line has ended before it was drained");
+                }
+            }
+            self.quic.iter().for_each(|quic| quic.close());
+            self.doors.refuse();
+        }
+        beside.draining = Some(Draining::begin(self.lines.to_vec(), order));
+    }
+
+    async fn undrain(&self, beside: &mut Beside) -> Result<(), Declined> {
+        if beside.draining.take().is_none() {
+            return Err(Declined("the broker is not draining".to_owned()));
+        }
+        let failed = |error: io::Error| {
+            Declined(format!(
+                "not all listeners could be opened again: {error}; mend that and restart the broker"
+            ))
+        };
+        let listening = self.doors.listen_again().map_err(failed);
+        let shares = self
+            .doors
+            .shares(u16::try_from(self.lines.len()).unwrap_or(u16::MAX))
+            .map_err(failed)?;
+        for (line, share) in self.lines.iter().zip(shares) {
+            if line.send(Open(share)).await.is_err() {
+                tracing::error!("a line has ended and accepts nobody");
+            }
+        }
+        self.quic.iter().for_each(|quic| quic.reopen());
+        self.helm.stage.send_replace(Stage::Serving);
+        self.process.tell(Moment::Ready);
+        tracing::info!("the drain was undone: clients are accepted");
+        listening
+    }
+
+    fn may_upgrade(&self, order: &UpgradeOrder, beside: &Beside) -> Result<(), Declined> {
+        let why = if beside.check.is_some() {
+            "another binary is being checked; wait for that"
+        } else if beside.draining.is_some() {
+            "the broker is draining; undo that (strowger drain --undo) or restart it"
+        } else if !self.is_kept && !order.lossy {
+            "nothing is stored (storage.engine or storage.durability is \"memory\"), so that an upgrade would lose all \
+             sessions and messages; agree to that with --lossy"
+        } else {
+            return Ok(());
+        };
+        Err(Declined(why.to_owned()))
+    }
+
+    fn check(&self, order: UpgradeOrder) -> JoinHandle<Result<Successor, Declined>> {
+        let (process, sockets) = (Arc::clone(self.process), self.doors.keys());
+        spawn_blocking(move || process.check_upgrade(&order, &sockets))
+    }
+}
+
+/// Waits for the answer of a binary that is being checked; for ever if none is.
+async fn checked(check: &mut Option<Check>) -> (Result<Successor, Declined>, Reply<()>) {
+    let answer = match check {
+        Some((task, _)) => task.await,
+        None => pending().await,
+    };
+    let gone = |_| Err(Declined("the check of the binary ended in a panic".to_owned()));
+    match check.take() {
+        Some((_, reply)) => (answer.unwrap_or_else(gone), reply),
+        None => pending().await,
+    }
+}

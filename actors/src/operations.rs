@@ -1,0 +1,169 @@
+//! A broker that runs, as those see it who operate it: what can be asked of it and done to it, from any thread.
+//!
+//! Nothing here touches the state of a line: each question is a message that the line answers in its turn, bounded in what
+//! it looks at, so that no client waits for an operator.
+
+mod console;
+mod events;
+pub(crate) mod life;
+mod metrics;
+mod recorder;
+
+pub use console::ConsoleError;
+pub use recorder::Trace;
+
+use std::fmt;
+use std::sync::Arc;
+
+use actix::Addr;
+use auth::Chain;
+use broker::counters::Counters;
+
+use self::life::Course;
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::figures::Probes;
+use crate::message::Count;
+use crate::overload::Overload;
+use crate::policy::Policy;
+use crate::reload::OpenDoors;
+use crate::session::SessionActor;
+use crate::store::StoreAddr;
+use crate::tables::SharedTables;
+use crate::watcher::Watcher;
+
+mod bans;
+mod clients;
+mod listeners;
+mod overview;
+mod publish;
+mod retained;
+mod subscriptions;
+
+pub use bans::{Ban, Whom};
+pub use clients::{Client, ClientFilter, Will};
+pub use listeners::ListenerSight;
+pub use overview::Overview;
+pub use publish::{Outcome, Properties, Publication};
+pub use retained::{Deletion, RetainedMessage, Tree, TreeLevel};
+pub use subscriptions::{Subscription, SubscriptionFilter};
+
+/// Why an operator has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// The question makes no sense; says what would.
+    #[error("{0}")]
+    Senseless(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    Missing(String),
+    /// As things stand it cannot be done; says why.
+    #[error("{0}")]
+    Refused(String),
+    /// A line has ended.
+    #[error("a line of the broker did not answer; if it goes on, restart the broker")]
+    Line,
+}
+
+impl Unanswered {
+    fn no_client(client_id: &str) -> Self {
+        Self::Missing(format!(
+            "there is no session of the client {client_id:?}; GET /api/v1/clients lists them"
+        ))
+    }
+}
+
+/// What can be asked of a broker that runs and done to it. Clones are the same broker.
+#[derive(Clone)]
+pub struct Operations {
+    house: Arc<House>,
+}
+
+/// Everyone who has an answer.
+pub(crate) struct House {
+    pub(crate) lines: Vec<Addr<SessionActor>>,
+    pub(crate) tables: SharedTables,
+    pub(crate) clock: Clock,
+    pub(crate) overload: Arc<Overload>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) doors: Arc<OpenDoors>,
+    pub(crate) chain: Arc<Chain>,
+    pub(crate) policy: Arc<dyn Policy>,
+    /// `None`: nothing outlives the process.
+    pub(crate) store: Option<StoreAddr>,
+    pub(crate) probes: Probes,
+    pub(crate) watcher: Arc<dyn Watcher>,
+    pub(crate) version: String,
+    /// The ways to the loop of its life.
+    pub(crate) course: Course,
+}
+
+impl fmt::Debug for Operations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operations").finish_non_exhaustive()
+    }
+}
+
+impl Operations {
+    pub(crate) fn new(house: House) -> Self {
+        Self { house: Arc::new(house) }
+    }
+
+    /// Those of a broker without lines, for tests of who passes questions on.
+    #[cfg(test)]
+    pub(crate) async fn of_nobody() -> Self {
+        let (course, _) = Course::begin(crate::process::Past::default(), []);
+        let overload = crate::settings::OverloadSettings {
+            memory_bytes_max: 0,
+            memory_growth_percent: 0,
+            memory_connect_percent: 0,
+            memory_used: || None,
+            line_lag_max: std::time::Duration::ZERO,
+            connections_max: 0,
+        };
+        let router = broker::router::RouterLimits {
+            subscriptions_per_session_max: 0,
+            topic_levels_max: 0,
+            seed: 0,
+        };
+        let retained = broker::router::RetainedLimits {
+            messages_max: 0,
+            payload_bytes_max: 0,
+        };
+        let chain = Chain::open(&auth::Settings::default()).await.expect("nothing to read");
+        Self::new(House {
+            lines: Vec::new(),
+            tables: SharedTables::new(router, retained),
+            clock: Clock::start(broker::message::Millis(0)),
+            overload: Overload::new(overload),
+            events: Events::new(Clock::start(broker::message::Millis(0))),
+            doors: Arc::default(),
+            chain: Arc::new(chain),
+            policy: Arc::new(crate::policy::OpenHouse),
+            store: None,
+            watcher: Arc::new(crate::watcher::Nobody),
+            probes: Probes {
+                allocator: || None,
+                log_records: Vec::new,
+                log_dropped: || 0,
+            },
+            version: String::new(),
+            course,
+        })
+    }
+
+    /// The broker's version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.house.version
+    }
+
+    /// What each line has counted since its start; a line that has ended is left out.
+    pub async fn counters(&self) -> Vec<Counters> {
+        let mut counters = Vec::with_capacity(self.house.lines.len());
+        for line in &self.house.lines {
+            counters.extend(line.send(Count).await);
+        }
+        counters
+    }
+}
