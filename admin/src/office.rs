@@ -1,0 +1,298 @@
+//! The listener for operators: its sockets, its thread, its end.
+
+use std::any::Any;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::{Extensions, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::{TcpStream, UnixStream};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, HttpServer};
+use actors::Operations;
+use rustls::ServerConfig;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::access::{Access, AccessSettings, Way};
+use crate::envelope::{self, Patience};
+use crate::journal::Journal;
+use crate::knowledge::Knowledge;
+use crate::{Post, api, console, dashboard, health, metrics};
+
+mod socket;
+mod tls;
+
+pub use tls::TlsFiles;
+
+/// Threads that answer. Operators are few, and their questions are put to the broker, not answered here.
+const WORKERS: usize = 1;
+
+/// How operators are served.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where they come in.
+    pub addresses: Vec<SocketAddr>,
+    /// A Unix socket whose callers are admins. It is made when the broker serves, and taken from a broker that is gone:
+    /// the broker has the lock of its data directory by then.
+    pub socket: Option<PathBuf>,
+    /// TLS on the addresses.
+    pub tls: Option<TlsFiles>,
+    /// Who may come in: see [`crate::tokens`]. It may be missing: then nobody comes in by the addresses.
+    pub tokens_file: PathBuf,
+    /// Whether the metrics are for everyone who reaches an address.
+    pub is_metrics_open: bool,
+    /// Longest body of a request.
+    pub body_bytes_max: usize,
+    /// How long a request may take until its answer begins, and a connection until its request is there.
+    pub timeout: Duration,
+    /// Wrong tokens from one address before it is not heard for a while.
+    pub failures_max: u32,
+    /// How long that is.
+    pub lockout: Duration,
+    /// How long a browser stays logged in.
+    pub session: Duration,
+    /// Connections at once; more wait.
+    pub connections_max: usize,
+    /// What the daemon knows and the broker does not.
+    pub knowledge: Arc<dyn Knowledge>,
+    /// The log of the process.
+    pub journal: Arc<dyn Journal>,
+}
+
+/// The listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// An address is not to be had.
+    #[error("cannot listen on {address} for operators: {error}")]
+    Listen {
+        /// The address that was asked for.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file of its TLS is not good.
+    #[error("cannot listen for operators: {0}; mend the file, or name another in [admin]")]
+    Tls(String),
+    /// No thread was to be had.
+    #[error("cannot listen for operators: {0}")]
+    Thread(io::Error),
+}
+
+/// The open listener. It is closed when this is dropped.
+#[derive(Debug)]
+pub struct Office {
+    post: Post,
+    socket: Option<PathBuf>,
+    /// Takes the Unix socket to the thread; that it is gone tells the thread to end.
+    sockets: Option<mpsc::Sender<UnixListener>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Office {
+    /// Listens on the addresses, and answers that the broker is starting until [`Office::serve`] is called.
+    ///
+    /// # Errors
+    ///
+    /// The first address that is not to be had, or the file that is not good.
+    pub fn open(settings: Settings) -> Result<Self, OpenError> {
+        let tls = settings
+            .tls
+            .as_ref()
+            .map(tls::config)
+            .transpose()
+            .map_err(OpenError::Tls)?;
+        let mut listeners = Vec::new();
+        for address in &settings.addresses {
+            let failed = |error| OpenError::Listen {
+                address: address.to_string(),
+                error,
+            };
+            listeners.push(TcpListener::bind(address).map_err(failed)?);
+        }
+        let post = Post::default();
+        let socket = settings.socket.clone();
+        let (started, starts) = std::sync::mpsc::channel();
+        let (sockets, arriving) = mpsc::channel(1);
+        let site = Site {
+            post: Arc::clone(&post),
+            access: Data::new(Access::new(&AccessSettings {
+                tokens_file: settings.tokens_file.clone(),
+                failures_max: settings.failures_max,
+                lockout: settings.lockout,
+                session: settings.session,
+                is_metrics_open: settings.is_metrics_open,
+            })),
+            requests: Data::new(Arc::default()),
+            settings: Arc::new(settings),
+        };
+        let thread = std::thread::Builder::new().name("admin".to_owned());
+        let thread = thread.spawn(move || {
+            actix_rt::System::new().block_on(run(site, listeners, tls, started, arriving));
+        });
+        let thread = thread.map_err(OpenError::Thread)?;
+        let ended = || io::Error::other("its thread has ended");
+        starts
+            .recv()
+            .unwrap_or_else(|_| Err(ended()))
+            .map_err(OpenError::Thread)?;
+        Ok(Self {
+            post,
+            socket,
+            sockets: Some(sockets),
+            thread: Some(thread),
+        })
+    }
+
+    /// From here on the broker is there, and the Unix socket with it. A broker serves without that as well.
+    pub fn serve(&self, operations: Operations) {
+        if self.post.set(operations).is_err() {
+            tracing::error!("the broker was introduced to its operators twice");
+            return;
+        }
+        let Some(path) = &self.socket else { return };
+        match (socket::listen(path), &self.sockets) {
+            (Ok(listener), Some(sockets)) => {
+                if sockets.try_send(listener).is_err() {
+                    tracing::error!("the listener for operators has ended");
+                }
+            }
+            (Err(error), _) => tracing::warn!(
+                socket = %path.display(),
+                %error,
+                "no socket for operators on this machine: the commands for a running broker need a token (admin.socket)"
+            ),
+            (Ok(_), None) => {}
+        }
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        drop(self.sockets.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the listener for operators ended in a panic");
+        }
+        if let Some(socket) = self.socket.as_ref().filter(|_| self.post.get().is_some()) {
+            // A socket that stays is replaced at the next start.
+            let _ = std::fs::remove_file(socket);
+        }
+    }
+}
+
+/// What all threads that answer share.
+#[derive(Clone)]
+struct Site {
+    post: Post,
+    access: Data<Access>,
+    requests: Data<Arc<metrics::Requests>>,
+    settings: Arc<Settings>,
+}
+
+impl Site {
+    /// Everything that can be asked for.
+    fn furnish(&self, service: &mut ServiceConfig) {
+        service
+            .app_data(Data::new(Arc::clone(&self.post)))
+            .app_data(self.access.clone())
+            .app_data(Data::new(Arc::clone(&self.settings.knowledge)))
+            .app_data(Data::new(Arc::clone(&self.settings.journal)))
+            .app_data(self.requests.clone())
+            .app_data(Data::new(Patience(self.settings.timeout)));
+        envelope::bounds(service, self.settings.body_bytes_max);
+        health::routes(service);
+        metrics::routes(service);
+        api::routes(service);
+        console::routes(service);
+        dashboard::routes(service);
+    }
+}
+
+/// The thread's work: serves until nobody is left who could bring a socket.
+async fn run(
+    site: Site,
+    listeners: Vec<TcpListener>,
+    tls: Option<ServerConfig>,
+    started: std::sync::mpsc::Sender<io::Result<()>>,
+    mut arriving: mpsc::Receiver<UnixListener>,
+) {
+    let server = || {
+        let (site, settings) = (site.clone(), Arc::clone(&site.settings));
+        HttpServer::new(move || {
+            App::new()
+                .wrap(from_fn(envelope::seal))
+                .wrap(from_fn(metrics::count_request))
+                .configure(|service| site.furnish(service))
+        })
+        .workers(WORKERS)
+        .max_connections(settings.connections_max)
+        .client_request_timeout(settings.timeout)
+        .on_connect(note_way)
+        .shutdown_timeout(1)
+        .disable_signals()
+    };
+    let mut by_address = server();
+    let has_addresses = !listeners.is_empty();
+    for listener in listeners {
+        let listening = match &tls {
+            Some(tls) => by_address.listen_rustls_0_23(listener, tls.clone()),
+            None => by_address.listen(listener),
+        };
+        by_address = match listening {
+            Ok(server) => server,
+            Err(error) => return drop(started.send(Err(error))),
+        };
+    }
+    let mut running = Vec::new();
+    if has_addresses {
+        running.push(watch(by_address.run()));
+    }
+    // Nobody listens only if the one who asked has gone.
+    let _ = started.send(Ok(()));
+    while let Some(listener) = arriving.recv().await {
+        match server().listen_uds(listener) {
+            Ok(server) => running.push(watch(server.run())),
+            Err(error) => tracing::error!(%error, "the socket for operators could not be served"),
+        }
+    }
+    for (handle, ended) in running {
+        handle.stop(false).await;
+        // It has ended, whether or not it says so.
+        let _ = ended.await;
+    }
+}
+
+/// Lets a server run and says when it has ended.
+fn watch(server: actix_web::dev::Server) -> (ServerHandle, oneshot::Receiver<()>) {
+    let handle = server.handle();
+    let (sender, ended) = oneshot::channel();
+    actix_rt::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the listener for operators has ended");
+        }
+        let _ = sender.send(());
+    });
+    (handle, ended)
+}
+
+/// Notes how a connection came in, for [`crate::access`].
+fn note_way(connection: &dyn Any, notes: &mut Extensions) {
+    if connection.is::<UnixStream>() {
+        notes.insert(Way::Socket);
+    } else if let Some(tls) = connection.downcast_ref::<TlsStream<TcpStream>>() {
+        let certificates = tls.get_ref().1.peer_certificates();
+        let name = certificates
+            .and_then(<[_]>::first)
+            .and_then(|own| tls::common_name(own));
+        if let Some(name) = name {
+            notes.insert(Way::Certificate(name));
+        }
+    }
+}
