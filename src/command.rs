@@ -4,16 +4,27 @@ mod backup;
 mod bench;
 mod check;
 mod connection;
-mod explain;
+mod control;
+mod drain;
+pub(crate) mod explain;
 mod generate;
+mod import;
+mod operate;
 mod passwd;
+mod plan;
 mod property;
 mod publish;
+mod reload;
+mod remote;
 mod restore;
 mod rules;
 mod serve;
+mod status;
+mod stop;
 mod store;
 mod subscribe;
+mod token;
+mod upgrade;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -26,7 +37,8 @@ use crate::failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; after SIGTERM or SIGINT: stopped cleanly
-  1    explain: it is denied
+  1    explain: it is denied; clients, publish and their like: the broker did not do it
+  1    import: something was not converted
   1    bench: a message was lost, came twice or out of order, or the broker went away;
        rules test: a case is not met
   27   sub: the time given with -W is over
@@ -34,6 +46,7 @@ Exit codes:
   65   the data directory or the backup is damaged, or of a version that is not known
   69   the port or the data directory is in use, or no broker can be reached
   74   reading or writing failed
+  77   the broker does not let this operator do it
   1-5, 128-162  pub and sub: the broker refused; the MQTT return code or reason code";
 
 /// An MQTT broker that loses nothing it acknowledged and says why when it refuses.
@@ -51,6 +64,11 @@ pub(crate) struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Serve(serve::Options),
+    Stop(stop::Options),
+    Reload(reload::Options),
+    Status(status::Options),
+    Drain(drain::Options),
+    Upgrade(upgrade::Options),
     Check(check::Options),
     Explain(explain::Options),
     Rules(rules::Options),
@@ -60,7 +78,12 @@ enum Verb {
     Store(store::Options),
     Backup(backup::Options),
     Restore(restore::Options),
+    Plan(plan::Options),
     Passwd(passwd::Options),
+    #[command(flatten)]
+    Operate(operate::Verb),
+    Import(import::Options),
+    Token(token::Options),
     Completions(generate::CompletionsOptions),
     Man(generate::ManOptions),
     #[command(hide = true)]
@@ -105,6 +128,9 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Some(Verb::Explain(options)) => {
             return explain::run(&options).unwrap_or_else(|failure| report("strowger explain", &failure));
         }
+        Some(Verb::Import(options)) => {
+            return import::run(&options).unwrap_or_else(|failure| report("strowger import", &failure));
+        }
         Some(Verb::Store(options)) => {
             let (name, result) = store::run(&options);
             return result.unwrap_or_else(|failure| report(name, &failure));
@@ -113,14 +139,22 @@ pub(crate) fn run(command: Command) -> ExitCode {
             let (name, result) = rules::run(&options);
             return result.unwrap_or_else(|failure| report(name, &failure));
         }
+        Some(Verb::Token(options)) => token::run(&options),
         None => ("strowger", serve::run(&command.serve)),
         Some(Verb::Serve(options)) => ("strowger serve", serve::run(&options)),
+        Some(Verb::Stop(options)) => ("strowger stop", stop::run(&options)),
+        Some(Verb::Reload(options)) => ("strowger reload", reload::run(&options)),
+        Some(Verb::Status(options)) => ("strowger status", status::run(&options)),
+        Some(Verb::Drain(options)) => ("strowger drain", drain::run(&options)),
+        Some(Verb::Upgrade(options)) => ("strowger upgrade", upgrade::run(&options)),
         Some(Verb::Check(options)) => ("strowger check", check::run(&options)),
         Some(Verb::Pub(options)) => (publish::NAME, publish::run(*options)),
         Some(Verb::Sub(options)) => (subscribe::NAME, subscribe::run(*options)),
         Some(Verb::Backup(options)) => ("strowger backup", backup::run(&options)),
         Some(Verb::Restore(options)) => ("strowger restore", restore::run(&options)),
+        Some(Verb::Plan(options)) => ("strowger plan", plan::run(&options)),
         Some(Verb::Passwd(options)) => ("strowger passwd", passwd::run(&options)),
+        Some(Verb::Operate(verb)) => (verb.name(), verb.run()),
         Some(Verb::Completions(options)) => ("strowger completions", generate::completions(&options)),
         Some(Verb::Man(options)) => ("strowger man", generate::man(&options)),
         Some(Verb::Generate(options)) => ("strowger generate", generate::run(&options)),

@@ -1,62 +1,181 @@
 //! The broker's life as a process: settings become the rooms' own values, listeners open, signals end it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use actors::{Endpoint, Settings, StartError, StoreEngine, StoreSettings};
+use actors::{
+    Ending, Endpoint, Inherited, ListenerSettings, Operations, Premises, Process, RecorderSettings, Settings,
+    StartError, StoreEngine, StoreSettings,
+};
 use broker::durable::Durability;
 use broker::limits::{Access, Limits, QueueFull};
 use broker::router::{RetainedLimits, RouterLimits};
 use mqtt_codec::TopicFilter;
 
+use self::background::Report;
+use self::books::Books;
+use self::pid_file::PidFile;
+use self::privileges::Account;
+use self::surroundings::Surroundings;
 use crate::failure::Failure;
-use crate::policy::Policy;
+use crate::policy::{Edition, Policy};
+use reload::Reader;
 
 pub(crate) mod access;
+pub(crate) mod admin;
+pub(crate) mod background;
+mod books;
+mod classes;
+#[cfg(feature = "faults")]
+mod faults;
 pub(crate) mod listeners;
 mod overload;
+pub(crate) mod pid_file;
+mod privileges;
+pub(crate) mod probes;
 mod rates;
+mod reload;
+mod surroundings;
+pub(crate) mod takeover;
+mod traces;
 
 /// Share of the open files that connections may take: the rest is for everything else.
 const FILES_PERCENT: u64 = 80;
 /// Sessions that one line can hold: room is taken only as they come.
 const SESSIONS_MAX: usize = 1 << 24;
+/// The file of bans that operators make, in the data directory.
+const LIVE_BANS: &str = "admin.bans";
 /// SUBSCRIBE and UNSUBSCRIBE packets of one client that may be under way.
 const ROUTE_REQUESTS_MAX: usize = 64;
 
-/// Serves until it is told to stop.
-pub(crate) fn serve(conf: &conf::Configuration) -> Result<(), Failure> {
-    let settings = settings(conf)?;
-    let lines = settings.lines;
-    let connections_max = connections_max(conf.listener.connections_max);
-    let started = actors::run(settings, |listeners| {
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            lines,
-            connections_max,
-            "strowger started"
-        );
-        if connections_max < conf.listener.connections_max {
-            tracing::info!("listener.connections_max is held to {FILES_PERCENT} % of the limit of open files");
+/// Serves until it is told to stop. Another binary may take over in this process, and then this one is never back.
+/// `layers` are what `conf` was read from, for reloads.
+pub(crate) fn serve(
+    (layers, conf): (&conf::Layers, &conf::Configuration),
+    pid_file: Option<&PidFile>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let mut inherited = Inherited::receive();
+    let mut surroundings = Surroundings::new();
+    let account = Account::find(&conf.daemon)?;
+    let data = store(&conf.storage).is_some().then_some(&*conf.storage.directory);
+    loop {
+        let (settings, books) = settings_of(layers, conf)?;
+        let premises = Premises::take(&settings.listeners, settings.lines, inherited).map_err(failure)?;
+        if let Some(account) = &account {
+            account.give_directory(data)?;
         }
-        say_what_is_not_promised(&conf.storage);
-        for listener in listeners {
-            let (name, endpoint) = (&*listener.name, &listener.endpoint);
-            let transport = listener.transport();
-            match endpoint {
-                Endpoint::Address(address) => {
-                    tracing::info!(%address, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
-                }
-                Endpoint::Socket(_) | Endpoint::Passed(_) => {
-                    tracing::info!(path = %endpoint, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
-                }
+        let office = admin::open(conf, books)?;
+        if let Some(account) = &account {
+            let own = pid_file.map(PidFile::path).into_iter().chain(log_file(conf));
+            let socket = admin::socket(conf);
+            account.assume(&own.chain(socket.as_deref()).collect::<Vec<_>>())?;
+        }
+        let lines = settings.lines;
+        let process: Arc<dyn Process> = Arc::new(surroundings.clone());
+        let ended = actors::run(settings, premises, &process, |operations, listeners| {
+            greet(conf, lines, listeners);
+            if let Some(office) = &office {
+                office.serve(Operations::clone(operations));
+            }
+            report.ready();
+        });
+        drop(office);
+        match ended.map_err(failure)? {
+            Ending::Stopped => {
+                tracing::info!("stopped");
+                return Ok(());
+            }
+            Ending::HandedOver(handover, successor) => {
+                let (binary, past) = (&successor.binary, &surroundings.past);
+                let error = takeover::exec(&handover, binary, past, pid_file);
+                let why = format!("{} could not take over: {error}", binary.display());
+                tracing::error!(why, "the upgrade has failed; this binary goes on");
+                surroundings.past.upgrade_failure = Some(why);
+                surroundings.past.awaits_clients = true;
+                inherited = handover.into();
             }
         }
-    });
-    started.map_err(failure)?;
-    tracing::info!("stopped");
-    Ok(())
+    }
+}
+
+/// Tells the log what serves, and where.
+fn greet(conf: &conf::Configuration, lines: u16, listeners: &[ListenerSettings]) {
+    let connections_max = connections_max(conf.listener.connections_max);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        lines,
+        connections_max,
+        "strowger started"
+    );
+    if connections_max < conf.listener.connections_max {
+        tracing::info!("listener.connections_max is held to {FILES_PERCENT} % of the limit of open files");
+    }
+    say_what_is_not_promised(&conf.storage);
+    for listener in listeners {
+        let (name, endpoint) = (&*listener.name, &listener.endpoint);
+        let transport = listener.transport();
+        match endpoint {
+            Endpoint::Address(address) => {
+                tracing::info!(%address, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
+            }
+            Endpoint::Socket(_) | Endpoint::Passed(_) => {
+                tracing::info!(path = %endpoint, name, "listening for MQTT 3.1, 3.1.1 and 5.0 over {transport}");
+            }
+        }
+    }
+}
+
+/// Finds out whether a configuration is good, with the files that it names.
+///
+/// # Errors
+///
+/// The first mistake.
+pub(crate) fn check(conf: &conf::Configuration) -> Result<(), Failure> {
+    can_be_had(conf)?;
+    if !conf.acl.file.is_empty() {
+        let read = actors::read_rights(Path::new(&conf.acl.file));
+        read.map_err(|error| Failure::Policy(error.to_string()))?;
+    }
+    Edition::read(&conf.rules).map(drop)
+}
+
+/// What a broker with this configuration is started with.
+fn settings_of(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(Settings, Arc<Books>), Failure> {
+    let policy = Policy::of(Edition::read(&conf.rules)?);
+    let configurator = Reader::new(layers.clone(), Arc::clone(&policy), conf.clone());
+    let books = Books::new(
+        layers.clone(),
+        Arc::clone(&policy) as Arc<dyn actors::Policy>,
+        Arc::clone(&configurator),
+    );
+    Ok((settings(conf, policy, configurator)?, books))
+}
+
+/// Finds out whether this binary could take over from the one that asks, with the listeners that it has.
+///
+/// # Errors
+///
+/// Why it could not.
+pub(crate) fn check_takeover(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(), Failure> {
+    check(conf)?;
+    Account::find(&conf.daemon)?;
+    let held = std::env::var(takeover::SOCKETS).unwrap_or_default();
+    actors::probe(&settings_of(layers, conf)?.0.listeners, &held).map_err(failure)
+}
+
+/// Where operators' commands reach the broker.
+pub(crate) fn control_socket(conf: &conf::Configuration) -> PathBuf {
+    match conf.daemon.control_socket.as_str() {
+        "" => actors::Call::socket_in(&conf.storage.directory),
+        path => PathBuf::from(path),
+    }
+}
+
+fn log_file(conf: &conf::Configuration) -> Option<&Path> {
+    (!conf.log.file.is_empty()).then(|| Path::new(&conf.log.file))
 }
 
 /// An operator who chose speed over durability is told so at each start.
@@ -101,7 +220,11 @@ fn failure(error: StartError) -> Failure {
     }
 }
 
-fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
+fn settings(
+    conf: &conf::Configuration,
+    policy: Arc<dyn actors::Policy>,
+    configurator: Arc<dyn actors::Configurator>,
+) -> Result<Settings, Failure> {
     Ok(Settings {
         listeners: listeners::of(conf)?,
         lines: lines(conf.broker.lines),
@@ -123,13 +246,48 @@ fn settings(conf: &conf::Configuration) -> Result<Settings, Failure> {
             messages_max: conf.retained.messages_max,
             payload_bytes_max: conf.retained.payload_bytes_max,
         },
-        authentication: access::chain(&conf.auth),
+        authentication: authentication(conf),
         rights_file: (!conf.acl.file.is_empty()).then(|| PathBuf::from(&conf.acl.file)),
         overload: overload::settings(&conf.overload),
-        policy: Policy::open(&conf.rules)?,
+        recorder: recorder(&conf.recorder),
+        policy,
+        #[cfg(feature = "faults")]
+        lose_every: faults::lose_every(),
+        watcher: traces::watcher(&conf.traces),
+        probes: probes::PROBES,
+        configurator,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         store: store(&conf.storage),
+        control_socket: Some(control_socket(conf)),
+        upgrade_grace: Duration::from_secs(conf.daemon.upgrade_grace_secs),
     })
+}
+
+/// What the flight recorder keeps.
+const fn recorder(conf: &conf::Recorder) -> RecorderSettings {
+    RecorderSettings {
+        bytes_per_client: conf.bytes_per_client,
+        bytes_max: conf.bytes_max,
+        packet_bytes_max: conf.packet_bytes_max,
+        gone_clients_max: conf.gone_clients_max,
+    }
+}
+
+/// Whether this binary has all that the settings want of it.
+///
+/// # Errors
+///
+/// Names the setting or the listener and what the binary was built without.
+pub(crate) fn can_be_had(conf: &conf::Configuration) -> Result<(), Failure> {
+    access::check(&conf.auth).map_err(|error| Failure::Policy(error.to_string()))?;
+    conf.listeners.iter().try_for_each(listeners::can_speak)
+}
+
+/// Who may come in. Bans of operators stand in the data directory, where there is one.
+fn authentication(conf: &conf::Configuration) -> auth::Settings {
+    let mut settings = access::chain(&conf.auth);
+    settings.bans.live_file = store(&conf.storage).map(|store| store.directory.join(LIVE_BANS));
+    settings
 }
 
 /// The store, unless nothing is to outlive the process.
@@ -203,6 +361,8 @@ fn limits(conf: &conf::Configuration) -> Limits {
             cached_decisions_max: conf.acl.decisions_cached_max,
         },
         rates: rates::book(conf),
+        classes: classes::of(&conf.metrics),
+        traces: traces::limits(&conf.traces),
     }
 }
 

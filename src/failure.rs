@@ -12,6 +12,10 @@ const USAGE: u8 = 64;
 const DATA: u8 = 65;
 /// The port, or the broker, is not to be had (`EX_UNAVAILABLE`).
 const UNAVAILABLE: u8 = 69;
+/// The broker does not let this operator do it (`EX_NOPERM`).
+const NO_PERMISSION: u8 = 77;
+/// The broker did not do what an operator asked for.
+const DENIED: u8 = 1;
 /// Reading or writing failed (`EX_IOERR`).
 const INPUT_OUTPUT: u8 = 74;
 /// Time ran out, as mosquitto_sub has it.
@@ -108,12 +112,66 @@ pub(crate) enum Failure {
         directory: String,
         findings: u64,
     },
+    /// No broker has the data directory.
+    #[error(
+        "no broker that runs has the data directory {directory}; name that of yours with --data-dir or --conf, or look at \
+         the file alone with `strowger check`"
+    )]
+    Nobody { directory: String },
     /// A broker that runs did not do what it was asked for.
-    #[error("the broker at {socket} made no backup: {why}")]
+    #[error("the broker at {socket} {what}: {why}")]
     Declined {
         /// Where it was asked.
         socket: String,
+        /// What it did not do, as a predicate: "made no backup".
+        what: &'static str,
         why: String,
+    },
+    /// No broker answers operators there.
+    #[error(
+        "no broker answers at {place}: {why}; is it running (`strowger status`), and is this the right place (--data-dir, \
+         --socket, --url)?"
+    )]
+    NoOffice {
+        /// The socket or the URL.
+        place: String,
+        why: String,
+    },
+    /// The broker does not know this operator, or lets him do less.
+    #[error("not allowed at {place}: {why}")]
+    NotAllowed {
+        /// The socket or the URL.
+        place: String,
+        why: String,
+    },
+    /// The broker did not do it, and says why.
+    #[error("{0}")]
+    Denied(String),
+    /// Nobody answers at a control socket.
+    #[error(
+        "no broker answers at {socket}; is it running there, as this user? (--conf FILE, --data-dir DIR or --socket PATH)"
+    )]
+    NoBroker {
+        /// Where it was asked for.
+        socket: String,
+    },
+    /// Another broker has the pid file.
+    #[error(
+        "a broker runs already, as process {pid}: it has {pid_file} (daemon.pid_file); stop it with `strowger stop`"
+    )]
+    Running {
+        /// The file.
+        pid_file: String,
+        /// What stands in it.
+        pid: String,
+    },
+    /// The daemon has said why it did not start.
+    #[error("{words}")]
+    Daemon {
+        /// What it would have said on the terminal.
+        words: String,
+        /// Its exit code.
+        code: u8,
     },
     /// A file, the standard input or the standard output failed.
     #[error("cannot {doing}: {}", plain(source))]
@@ -158,14 +216,26 @@ impl Failure {
 
     /// The exit code, as `strowger --help` lists them.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// The exit code as a number.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
             Self::Usage(_) | Self::Configuration(_) | Self::Policy(_) | Self::Rules(_) | Self::Tls { .. } => USAGE,
             Self::PortInUse { .. }
             | Self::CannotListen { .. }
             | Self::Unreachable { .. }
             | Self::NoTls { .. }
             | Self::Lost { .. }
+            | Self::NoOffice { .. }
+            | Self::Nobody { .. }
+            | Self::NoBroker { .. }
+            | Self::Running { .. }
             | Self::Declined { .. } => UNAVAILABLE,
+            Self::NotAllowed { .. } => NO_PERMISSION,
+            Self::Denied(_) => DENIED,
+            Self::Daemon { code, .. } => *code,
             Self::Unsound { .. } => DATA,
             Self::Load(load::Failure::Unfit { .. }) => USAGE,
             Self::Load(
@@ -181,7 +251,7 @@ impl Failure {
             Self::Store(StoreError::Locked { .. }) => UNAVAILABLE,
             Self::Store(StoreError::Damaged { .. } | StoreError::Version { .. }) => DATA,
             Self::Store(StoreError::Full { .. } | StoreError::Failed { .. }) | Self::Io { .. } => INPUT_OUTPUT,
-        })
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod daemon;
 mod failure;
 mod log;
 mod policy;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use broker::exchange::Overseer;
+use broker::exchange::{Open, Overseer};
 use rules::{Counts, Hits, Limits, RuleBook, Tally};
 
 use crate::failure::Failure;
@@ -70,44 +70,101 @@ fn compile_some(file: &Path, text: &str, limits: Limits) -> Result<RuleBook, Fai
 /// The rules in force.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    file: PathBuf,
-    limits: Limits,
-    log_lines_max: u32,
     state: Mutex<State>,
 }
 
-/// What was read last.
 #[derive(Debug)]
 struct State {
-    text: String,
-    book: Arc<RuleBook>,
-    /// Of the lines that this book is in force on.
+    edition: Edition,
+    /// Of the lines that its book is in force on.
     counts: Vec<Arc<Counts>>,
 }
 
-impl Policy {
+/// Rules as they were read.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    limits: Limits,
+    log_lines_max: u32,
+    text: String,
+    /// `None`: everything proceeds.
+    book: Option<Arc<RuleBook>>,
+}
+
+impl Edition {
     /// Reads the file that the settings name; with none, everything proceeds.
     ///
     /// # Errors
     ///
     /// As [`read_book`].
-    pub(crate) fn open(conf: &conf::Rules) -> Result<Arc<dyn actors::Policy>, Failure> {
-        let Some(file) = file(conf) else {
-            return Ok(Arc::new(actors::OpenHouse));
-        };
+    pub(crate) fn read(conf: &conf::Rules) -> Result<Self, Failure> {
         let limits = limits(conf);
-        let text = text_of(&file).map_err(|failure| Failure::Policy(format!("{failure}; see rules.file")))?;
-        let book = Arc::new(compile_some(&file, &text, limits)?);
-        Ok(Arc::new(Self {
-            file,
+        let (text, book) = match file(conf) {
+            Some(file) => {
+                let text = text_of(&file).map_err(|failure| Failure::Policy(format!("{failure}; see rules.file")))?;
+                let book = compile_some(&file, &text, limits)?;
+                (text, Some(Arc::new(book)))
+            }
+            None => (String::new(), None),
+        };
+        Ok(Self {
             limits,
             log_lines_max: conf.log_lines_per_sec_max,
-            state: Mutex::new(State {
-                text,
-                book,
+            text,
+            book,
+        })
+    }
+
+    fn names(&self) -> &[Box<str>] {
+        self.book.as_ref().map_or(&[], |book| book.names())
+    }
+
+    /// What is said of this one where the other was in force; `None`: they are the same.
+    fn news_after(&self, other: &Self) -> Option<String> {
+        let is_same = self.text == other.text
+            && self.book.is_some() == other.book.is_some()
+            && self.limits == other.limits
+            && self.log_lines_max == other.log_lines_max;
+        let list = |of: &Self, without: &Self| {
+            let names = of.names().iter().filter(|name| !without.names().contains(name));
+            let names: Vec<&str> = names.map(|name| &**name).collect();
+            names.join(", ")
+        };
+        let (added, gone) = (list(self, other), list(other, self));
+        let mut news = format!("{} before, {} after", other.names().len(), self.names().len());
+        for (verb, names) in [("adds", added), ("removes", gone)] {
+            if !names.is_empty() {
+                news = format!("{news}; {verb} {names}");
+            }
+        }
+        (!is_same).then_some(news)
+    }
+}
+
+impl Policy {
+    /// Puts rules in force at the start.
+    pub(crate) fn of(edition: Edition) -> Arc<Self> {
+        let state = State {
+            edition,
+            counts: Vec::new(),
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+        })
+    }
+
+    /// What is said of other rules; `None`: they are the same.
+    pub(crate) fn news(&self, edition: &Edition) -> Option<String> {
+        self.with_state(|state| edition.news_after(&state.edition))
+    }
+
+    /// Has overseers that are asked for from here on judge by other rules.
+    pub(crate) fn adopt(&self, edition: Edition) {
+        self.with_state(|state| {
+            *state = State {
+                edition,
                 counts: Vec::new(),
-            }),
-        }))
+            };
+        });
     }
 
     fn with_state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -119,38 +176,33 @@ impl Policy {
 impl actors::Policy for Policy {
     fn overseer(&self) -> Box<dyn Overseer> {
         self.with_state(|state| {
-            let tally = Tally::of(&state.book);
+            let Some(book) = &state.edition.book else {
+                return Box::new(Open) as Box<dyn Overseer>;
+            };
+            let tally = Tally::of(book);
             state.counts.push(Arc::clone(tally.counts()));
-            Box::new(Judge::new(Arc::clone(&state.book), tally, Log::new(self.log_lines_max))) as Box<dyn Overseer>
+            let log = Log::new(state.edition.log_lines_max);
+            Box::new(Judge::new(Arc::clone(book), tally, log))
         })
     }
 
-    fn reload(&self) -> Result<bool, String> {
-        let text = text_of(&self.file).map_err(|failure| failure.to_string())?;
-        if self.with_state(|state| state.text == text) {
-            return Ok(false);
-        }
-        let book = compile_some(&self.file, &text, self.limits).map_err(|failure| failure.to_string())?;
-        self.with_state(|state| {
-            *state = State {
-                text,
-                book: Arc::new(book),
-                counts: Vec::new(),
-            };
-        });
-        Ok(true)
+    fn counts(&self) -> Vec<(String, [u64; 3])> {
+        let (book, counts) = self.with_state(|state| (state.edition.book.clone(), state.counts.clone()));
+        let Some(book) = book else { return Vec::new() };
+        let hits = hits_of(&book, &counts);
+        let names = book.names().iter().map(ToString::to_string);
+        names
+            .zip(hits)
+            .map(|(name, hits)| (name, [hits.asked, hits.matched, hits.failed]))
+            .collect()
     }
 
     fn states(&self) -> Vec<(String, String)> {
-        let (book, counts) = self.with_state(|state| (Arc::clone(&state.book), state.counts.clone()));
-        let mut hits = vec![Hits::default(); book.names().len()];
+        let (book, counts) = self.with_state(|state| (state.edition.book.clone(), state.counts.clone()));
+        let Some(book) = book else { return Vec::new() };
+        let hits = hits_of(&book, &counts);
         let mut tags = vec![0; book.tags().len()];
         for line in counts {
-            for (sum, of_line) in hits.iter_mut().zip(line.hits()) {
-                sum.asked += of_line.asked;
-                sum.matched += of_line.matched;
-                sum.failed += of_line.failed;
-            }
             for (sum, of_line) in tags.iter_mut().zip(line.tags()) {
                 *sum += of_line;
             }
@@ -167,6 +219,19 @@ impl actors::Policy for Policy {
         let of_tags = of_tags.map(|(tag, count)| (format!("tags/{tag}"), count.to_string()));
         of_rules.chain(of_tags).collect()
     }
+}
+
+/// What all lines have counted of each rule.
+fn hits_of(book: &RuleBook, counts: &[Arc<Counts>]) -> Vec<Hits> {
+    let mut hits = vec![Hits::default(); book.names().len()];
+    for line in counts {
+        for (sum, of_line) in hits.iter_mut().zip(line.hits()) {
+            sum.asked += of_line.asked;
+            sum.matched += of_line.matched;
+            sum.failed += of_line.failed;
+        }
+    }
+    hits
 }
 
 /// What a judgement changes, in words; empty if nothing.

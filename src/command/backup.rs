@@ -47,8 +47,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             "{file} is there already; name another file, or replace it with --force"
         )));
     }
-    let call = actors::Call::open(&directory)
-        .map_err(Failure::io(format!("call the broker that has {}", directory.display())))?;
+    let socket = options.directory.control_socket()?;
+    let call =
+        actors::Call::open_at(&socket).map_err(Failure::io(format!("call the broker at {}", socket.display())))?;
     let (head, totals) = match call {
         Some(call) => online(call, options)?,
         None => offline(&directory, options)?,
@@ -107,6 +108,7 @@ fn online(call: actors::Call, options: &Options) -> Result<(BackupHead, BackupTo
 fn declined(socket: &str, answer: &actors::Answer) -> Option<Failure> {
     answer.refusal().map(|why| Failure::Declined {
         socket: socket.to_owned(),
+        what: "made no backup",
         why: why.to_owned(),
     })
 }

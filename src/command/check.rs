@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::command::print;
-use crate::daemon::access;
-use crate::daemon::listeners::can_speak;
+use crate::daemon;
 use crate::failure::Failure;
-use crate::policy::Policy;
 
 /// Check a configuration file without serving.
 ///
@@ -21,21 +19,23 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let mut layers = conf::Layers::default().environment(std::env::vars_os());
-    if let Some(file) = &options.file {
-        layers = layers.file(file);
-    }
-    let configuration = layers.load()?.configuration;
-    access::check(&configuration.auth).map_err(|error| Failure::Policy(error.to_string()))?;
-    configuration.listeners.iter().try_for_each(can_speak)?;
-    if !configuration.acl.file.is_empty() {
-        let read = actors::read_rights(Path::new(&configuration.acl.file));
-        read.map_err(|error| Failure::Policy(error.to_string()))?;
-    }
-    Policy::open(&configuration.rules)?;
+    read(options.file.as_deref())?;
     let what = options
         .file
         .as_ref()
         .map_or("configuration".to_owned(), |file| file.display().to_string());
     print(format!("{what}: OK\n").as_bytes()).map(drop)
+}
+
+/// Reads the file and what it names as `serve` would.
+///
+/// # Errors
+///
+/// The first mistake.
+pub(super) fn read(file: Option<&Path>) -> Result<(), Failure> {
+    let mut layers = conf::Layers::default().environment(std::env::vars_os());
+    if let Some(file) = file {
+        layers = layers.file(file);
+    }
+    daemon::check(&layers.load()?.configuration)
 }

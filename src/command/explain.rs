@@ -16,7 +16,10 @@ use mqtt_codec::{QoS, TopicFilter, TopicName};
 use crate::command::print;
 use crate::failure::Failure;
 
+mod answer;
 mod policy;
+
+pub(crate) use answer::answer;
 
 /// Not allowed, for scripts.
 const DENIED: u8 = 1;
@@ -111,7 +114,20 @@ struct Who {
 }
 
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let (who, asked) = match &options.verb {
+    let (who, asked) = asked(&options.verb)?;
+    let Explained { allowed, reasons, .. } = explained(who, &asked, &who.settings()?)?;
+    let verdict = if allowed { "may" } else { "may not" };
+    print(format!("{who} {verdict} {asked}\n{reasons}").as_bytes())?;
+    Ok(if allowed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DENIED)
+    })
+}
+
+/// Who asks, and for what.
+fn asked(verb: &Verb) -> Result<(&Who, Asked), Failure> {
+    Ok(match verb {
         Verb::Connect(of) => (&of.who, Asked::connect()),
         Verb::Publish(of) => (
             &of.who,
@@ -126,26 +142,37 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
             Asked::message((Action::Receive, Kind::Deliver), "be sent messages of", of)?,
         ),
         Verb::Subscribe(of) => (&of.who, Asked::filter(of)?),
-    };
-    let settings = who.settings()?;
+    })
+}
+
+/// What the rights and the rules say.
+struct Explained {
+    allowed: bool,
+    /// In lines.
+    reasons: String,
+    /// Where a message goes instead.
+    topic: Option<String>,
+}
+
+fn explained(who: &Who, asked: &Asked, settings: &conf::Configuration) -> Result<Explained, Failure> {
     let rights = Book::open(who, &settings.acl)?;
-    let (mut allowed, mut reasons) = rights.judge(who, &asked, &asked.topics);
+    let (mut allowed, mut reasons) = rights.judge(who, asked, &asked.topics);
+    let mut topic = None;
     if allowed {
-        let said = policy::judge(who, &asked, &settings.rules)?;
+        let said = policy::judge(who, asked, &settings.rules)?;
         allowed = said.allowed;
         reasons.push_str(&said.words);
-        if let Some(topic) = said.topic.filter(|_| allowed) {
-            let (allowed_there, reasons_there) = rights.judge(who, &asked, &topic);
+        topic = said.topic;
+        if let Some(topic) = topic.as_ref().filter(|_| allowed) {
+            let (allowed_there, reasons_there) = rights.judge(who, asked, topic);
             allowed = allowed_there;
             reasons.push_str(&reasons_there);
         }
     }
-    let verdict = if allowed { "may" } else { "may not" };
-    print(format!("{who} {verdict} {asked}\n{reasons}").as_bytes())?;
-    Ok(if allowed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(DENIED)
+    Ok(Explained {
+        allowed,
+        reasons,
+        topic,
     })
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct ManOptions {
     dir: PathBuf,
 }
 
-/// Renew conf/strowger.toml and docs/CONFIG.md from the definition of the settings.
+/// Renew conf/strowger.toml, docs/CONFIG.md and docs/METRICS.md from the definitions of settings and metrics.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The root of the source tree
@@ -50,7 +50,8 @@ pub(crate) fn man(options: &ManOptions) -> Result<(), Failure> {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     write(&options.out.join("conf/strowger.toml"), &conf::manual::sample()?)?;
-    write(&options.out.join("docs/CONFIG.md"), &conf::manual::reference()?)
+    write(&options.out.join("docs/CONFIG.md"), &conf::manual::reference()?)?;
+    write(&options.out.join("docs/METRICS.md"), &admin::metrics_manual())
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {

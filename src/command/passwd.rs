@@ -49,7 +49,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     };
     // A link stays a link: what it leads to is replaced.
     let file = fs::canonicalize(&options.file).unwrap_or_else(|_| options.file.clone());
-    let replacement = Replacement::begin(&file)?;
+    let replacement = Replacement::begin(&file, "passwd")?;
     let text = read(&file, options.delete)?;
     let edited = match hash {
         None => password::remove(&text, &options.name),
@@ -108,7 +108,7 @@ fn first_line_of_stdin() -> Result<String, Failure> {
 
 /// A file that takes another's place when it is whole. While it is there, nobody else changes that one.
 #[derive(Debug)]
-struct Replacement {
+pub(super) struct Replacement {
     of: PathBuf,
     file: File,
     path: PathBuf,
@@ -116,12 +116,13 @@ struct Replacement {
 }
 
 impl Replacement {
-    fn begin(of: &Path) -> Result<Self, Failure> {
+    /// Makes the file that is to be; `command` is what may be at work on the same one.
+    pub(super) fn begin(of: &Path, command: &str) -> Result<Self, Failure> {
         let mut path = of.as_os_str().to_owned();
         path.push(".new");
         let path = PathBuf::from(path);
         let doing = format!(
-            "create {} (if no other strowger passwd is at work, one was interrupted: remove it)",
+            "create {} (if no other strowger {command} is at work, one was interrupted: remove it)",
             path.display()
         );
         let file = private(&path).map_err(Failure::io(doing))?;
@@ -134,7 +135,7 @@ impl Replacement {
     }
 
     /// Writes the text to the disk, then gives it the name.
-    fn finish(mut self, text: &str) -> Result<(), Failure> {
+    pub(super) fn finish(mut self, text: &str) -> Result<(), Failure> {
         self.replace(text)
             .map_err(Failure::io(format!("write {}", self.of.display())))?;
         self.is_finished = true;

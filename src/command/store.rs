@@ -1,6 +1,5 @@
 //! `strowger store`: looks into the data directory of a broker that is stopped.
 
-mod base64;
 mod check;
 mod dump;
 mod stat;
@@ -41,8 +40,22 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    /// Whether an option says which.
+    pub(crate) fn is_given(&self) -> bool {
+        self.data_dir.is_some() || self.conf.is_some()
+    }
+
+    /// Where the broker that has the directory is called, as `strowger serve` would read the settings.
+    pub(crate) fn control_socket(&self) -> Result<PathBuf, Failure> {
+        Ok(crate::daemon::control_socket(&self.configuration()?))
+    }
+
     /// The settings of the store, as `strowger serve` would read them.
     pub(crate) fn storage(&self) -> Result<conf::Storage, Failure> {
+        Ok(self.configuration()?.storage)
+    }
+
+    fn configuration(&self) -> Result<conf::Configuration, Failure> {
         let mut layers = conf::Layers::default().environment(std::env::vars_os());
         if let Some(file) = &self.conf {
             layers = layers.file(file);
@@ -50,7 +63,7 @@ impl Directory {
         if let Some(dir) = &self.data_dir {
             layers = layers.data_dir(dir);
         }
-        Ok(layers.load()?.configuration.storage)
+        Ok(layers.load()?.configuration)
     }
 
     /// Where it is.

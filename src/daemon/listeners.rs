@@ -39,7 +39,7 @@ pub(super) fn of(conf: &conf::Configuration) -> Result<Vec<ListenerSettings>, Fa
     let limits = limits(&conf.listener);
     let mut addresses = Vec::new();
     let mut listeners = Vec::new();
-    for bind in &conf.listener.bind {
+    for bind in conf.listener.bind.iter().filter(|bind| *bind != "none") {
         match conf::passed_socket(bind) {
             Some(name) => listeners.push(plain(DEFAULT_NAME, passed(name, conf::Transport::Tcp), limits)),
             None => addresses.extend(resolve(bind)?),

@@ -87,6 +87,8 @@ impl Overseer for Judge {
                 expires_at: None,
                 publisher: None,
                 id: 0,
+                arrived_micros: 0,
+                trace: None,
             })
         };
         into.extend(self.outcome.republished().iter().map(message));

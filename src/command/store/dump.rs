@@ -3,13 +3,14 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use mqtt_codec::{PublishProperties, Will};
 use serde::Serialize;
 use storage::record::Entry;
 use storage::{Addressee, EntryState, Inspection, Item, MessageRecord, StoreError};
 
-use super::base64::encode;
 use super::{Directory, hex};
 use crate::failure::Failure;
 
@@ -351,7 +352,7 @@ impl<'a> From<&'a Will> for WillLine<'a> {
 
 impl<'a> From<&'a [u8]> for Payload<'a> {
     fn from(payload: &'a [u8]) -> Self {
-        std::str::from_utf8(payload).map_or_else(|_| Self::Bytes(encode(payload)), Self::Text)
+        std::str::from_utf8(payload).map_or_else(|_| Self::Bytes(STANDARD.encode(payload)), Self::Text)
     }
 }
 
@@ -362,7 +363,7 @@ impl<'a> From<&'a PublishProperties> for PropertiesLine<'a> {
             payload_is_utf8: properties.payload_format,
             content_type: properties.content_type.as_deref(),
             response_topic: properties.response_topic.as_deref(),
-            correlation_data_base64: properties.correlation_data.as_deref().map(encode),
+            correlation_data_base64: properties.correlation_data.as_deref().map(|data| STANDARD.encode(data)),
             message_expiry_secs: properties.message_expiry_secs,
             user_properties: pairs.map(|(name, value)| (&**name, &**value)).collect(),
         }

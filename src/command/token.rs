@@ -1,0 +1,147 @@
+//! `strowger token`: who may operate a broker.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use admin::{Key, Role, Token, tokens};
+use clap::{Args, Subcommand};
+
+use crate::command::passwd::Replacement;
+use crate::command::print;
+use crate::daemon;
+use crate::failure::Failure;
+
+/// Make, list and remove the tokens that let operators in.
+///
+/// The file is the one of admin.tokens_file, by default admin.tokens in the data directory. A broker that runs sees a
+/// change within a second. On the broker's own machine its user needs no token: the commands use the socket admin.sock.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    verb: Verb,
+    /// The tokens file, in place of the configuration's
+    #[arg(long, value_name = "FILE", global = true)]
+    file: Option<PathBuf>,
+    /// Read settings from this file
+    #[arg(long, value_name = "FILE", global = true)]
+    conf: Option<PathBuf>,
+    /// The broker's data directory
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a token and print it: it is shown this once, the file keeps its hash
+    Add {
+        /// Whose it is: 1 to 64 letters, digits and - _ . @
+        name: String,
+        /// viewer sees, operator acts on clients and messages, admin changes settings and stops the broker
+        #[arg(long, value_parser = ["viewer", "operator", "admin"])]
+        role: String,
+        /// Make no token: the client certificate with this common name (admin.client_ca) is the key
+        #[arg(long)]
+        certificate: bool,
+    },
+    /// Say who has a token or a certificate, and with which role
+    List,
+    /// Remove a token; whoever has it is out within a second
+    Remove {
+        /// Whose it is
+        name: String,
+    },
+}
+
+/// The command that runs, and how it went.
+pub(super) fn run(options: &Options) -> (&'static str, Result<(), Failure>) {
+    match &options.verb {
+        Verb::Add {
+            name,
+            role,
+            certificate,
+        } => ("strowger token add", add(options, name, role, *certificate)),
+        Verb::List => ("strowger token list", list(options)),
+        Verb::Remove { name } => (
+            "strowger token remove",
+            edit(options, |text| tokens::remove(text, name)),
+        ),
+    }
+}
+
+fn add(options: &Options, name: &str, role: &str, certificate: bool) -> Result<(), Failure> {
+    let role = Role::named(role).ok_or_else(|| Failure::Usage(format!("{role} is no role")))?;
+    let (secret, key) = if certificate {
+        (None, Key::Certificate)
+    } else {
+        let (secret, key) = tokens::generate().map_err(Failure::io("make a token"))?;
+        (Some(secret), key)
+    };
+    let name = name.to_owned();
+    let token = Token { name, role, key };
+    edit(options, |text| tokens::put(text, &token))?;
+    match secret {
+        Some(secret) => print(format!("{secret}\n").as_bytes()).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn list(options: &Options) -> Result<(), Failure> {
+    let file = options.file()?;
+    let text = read(&file)?;
+    let tokens = tokens::parse(&text).map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
+    let mut lines = String::new();
+    for Token { name, role, key } in tokens {
+        let key = match key {
+            Key::Sha256(_) => "token",
+            Key::Certificate => "certificate",
+        };
+        lines.push_str(&format!("{name:<24} {role:<9} {key}\n"));
+    }
+    print(lines.as_bytes()).map(drop)
+}
+
+fn edit(options: &Options, change: impl FnOnce(&str) -> Result<String, tokens::EditError>) -> Result<(), Failure> {
+    let given = options.file()?;
+    // A link stays a link: what it leads to is replaced.
+    let file = fs::canonicalize(&given).unwrap_or_else(|_| given.clone());
+    if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        // A broker that has not started yet has no data directory; it will find one of its own kind.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(Failure::io(format!("create {}", directory.display())))?;
+    }
+    let replacement = Replacement::begin(&file, "token")?;
+    let edited = change(&read(&file)?);
+    let edited = edited.map_err(|error| Failure::Usage(format!("{}: {error}", given.display())))?;
+    replacement.finish(&edited)
+}
+
+/// What is in the file. One that is missing holds nobody.
+fn read(file: &Path) -> Result<String, Failure> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.map_err(Failure::io(format!("read {}", file.display()))),
+    }
+}
+
+impl Options {
+    /// The tokens file of the broker that is meant.
+    fn file(&self) -> Result<PathBuf, Failure> {
+        if let Some(file) = &self.file {
+            return Ok(file.clone());
+        }
+        let mut layers = conf::Layers::default().environment(std::env::vars_os());
+        if let Some(file) = &self.conf {
+            layers = layers.file(file);
+        }
+        if let Some(directory) = &self.data_dir {
+            layers = layers.data_dir(directory);
+        }
+        Ok(daemon::admin::tokens_file(&layers.load()?.configuration))
+    }
+}
+
+#[cfg(test)]
+mod tests;

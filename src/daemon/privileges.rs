@@ -1,0 +1,108 @@
+//! Root's rights are given up as soon as they are not needed any more: for good, with all groups.
+
+use std::os::unix::fs::{DirBuilderExt, chown};
+use std::path::Path;
+
+use nix::unistd::{Gid, Group, Uid, User, geteuid, getuid, initgroups, setgid, setgroups, setuid};
+
+use crate::failure::Failure;
+
+/// Rights of a data directory that is made for the user.
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// Whom the process is to become.
+#[derive(Debug)]
+pub(crate) struct Account {
+    uid: Uid,
+    gid: Gid,
+    /// For the groups of the user; `None`: a number without a name.
+    name: Option<std::ffi::CString>,
+}
+
+impl Account {
+    /// Looks the account up; `None`: the process stays who it is.
+    ///
+    /// # Errors
+    ///
+    /// The system does not know it.
+    pub(crate) fn find(conf: &conf::Daemon) -> Result<Option<Self>, Failure> {
+        if conf.user.is_empty() && conf.group.is_empty() {
+            return Ok(None);
+        }
+        let unknown = |key: &str, name: &str| {
+            Failure::Usage(format!(
+                "`daemon.{key}` is \"{name}\", which this system does not know; make it (adduser --system) or name another"
+            ))
+        };
+        let (mut uid, mut gid, mut name) = (getuid(), None, None);
+        if !conf.user.is_empty() {
+            let user = match conf.user.parse() {
+                Ok(number) => User::from_uid(Uid::from_raw(number)),
+                Err(_) => User::from_name(&conf.user),
+            };
+            match (user, conf.user.parse().map(Uid::from_raw)) {
+                (Ok(Some(user)), _) => {
+                    (uid, gid) = (user.uid, Some(user.gid));
+                    name = std::ffi::CString::new(user.name).ok();
+                }
+                (_, Ok(number)) => uid = number,
+                (_, Err(_)) => return Err(unknown("user", &conf.user)),
+            }
+        }
+        if !conf.group.is_empty() {
+            let group = Group::from_name(&conf.group).ok().flatten().map(|group| group.gid);
+            let number = conf.group.parse().ok().map(Gid::from_raw);
+            gid = Some(group.or(number).ok_or_else(|| unknown("group", &conf.group))?);
+        }
+        let gid = gid.unwrap_or_else(nix::unistd::getgid);
+        Ok(Some(Self { uid, gid, name }))
+    }
+
+    /// Makes a data directory for the account, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses it.
+    pub(crate) fn give_directory(&self, directory: Option<&Path>) -> Result<(), Failure> {
+        let Some(directory) = directory.filter(|directory| geteuid().is_root() && !directory.exists()) else {
+            return Ok(());
+        };
+        let mut builder = std::fs::DirBuilder::new();
+        let made = builder.recursive(true).mode(DIRECTORY_MODE).create(directory);
+        made.and_then(|()| chown(directory, Some(self.uid.as_raw()), Some(self.gid.as_raw())))
+            .map_err(Failure::io(format!("make {}", directory.display())))
+    }
+
+    /// Becomes the account. The files that are there only for the broker are given to it before.
+    ///
+    /// # Errors
+    ///
+    /// The process may not, or could go back.
+    pub(crate) fn assume(&self, own: &[&Path]) -> Result<(), Failure> {
+        if !geteuid().is_root() {
+            return if getuid() == self.uid {
+                Ok(())
+            } else {
+                Err(Failure::Usage(
+                    "only root can become the user of `daemon.user`; start as root, or take the setting out".to_owned(),
+                ))
+            };
+        }
+        let failed = |error: std::io::Error| Failure::io("become the user of `daemon.user`")(error);
+        let (uid, gid) = (self.uid.as_raw(), self.gid.as_raw());
+        for path in own.iter().filter(|path| path.exists()) {
+            chown(path, Some(uid), Some(gid)).map_err(failed)?;
+        }
+        match &self.name {
+            Some(name) => initgroups(name, self.gid),
+            None => setgroups(&[self.gid]),
+        }
+        .and_then(|()| setgid(self.gid))
+        .and_then(|()| setuid(self.uid))
+        .map_err(|error| failed(error.into()))?;
+        if !self.uid.is_root() && setuid(Uid::from_raw(0)).is_ok() {
+            return Err(failed(std::io::Error::other("root's rights came back")));
+        }
+        Ok(())
+    }
+}

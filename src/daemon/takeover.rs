@@ -1,0 +1,162 @@
+//! From one binary to the next in the same process: what the next one is told, and how it is checked and started.
+
+use std::env;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use actors::{Declined, Handover, Past, Successor, UpgradeOrder};
+
+use super::pid_file::PidFile;
+
+/// The number of the process, how often a binary has taken over in it, and its pid file; set by the binary before.
+const TAKEOVER: &str = "STROWGER_TAKEOVER";
+/// The listeners that are there, for a binary that is only asked.
+pub(crate) const SOCKETS: &str = "STROWGER_SOCKETS";
+/// For a binary to say whether it would take over.
+const CHECK_LIMIT: Duration = Duration::from_secs(30);
+const CHECK_POLL: Duration = Duration::from_millis(10);
+/// What is told of the words of a binary that would not.
+const WORDS_MAX: usize = 2000;
+/// What speaks to a service manager and of sockets, and is not meant for a binary that is only asked.
+const OF_THE_SERVICE: [&str; 7] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDS_FIRST_FD",
+    TAKEOVER,
+];
+
+/// What the binary before has told, if there was one in this process.
+fn told() -> Option<(u32, String)> {
+    let text = env::var(TAKEOVER).ok()?;
+    let mut words = text.splitn(3, ' ');
+    let pid: u32 = words.next()?.parse().ok()?;
+    let upgrades = words.next()?.parse().ok()?;
+    let pid_file = words.next().unwrap_or_default().to_owned();
+    (pid == std::process::id()).then_some((upgrades, pid_file))
+}
+
+/// How this process came to this binary.
+pub(crate) fn past() -> Past {
+    let upgrades = told().map_or(0, |(upgrades, _)| upgrades);
+    Past {
+        upgrades,
+        upgrade_failure: None,
+        awaits_clients: upgrades > 0,
+    }
+}
+
+/// Whether the binary before has locked this pid file, which is still open.
+pub(super) fn has_pid_file(path: &Path) -> bool {
+    told().is_some_and(|(_, pid_file)| !pid_file.is_empty() && Path::new(&pid_file) == path)
+}
+
+/// Asks a binary whether it would serve with the arguments of this process.
+///
+/// # Errors
+///
+/// It is none, it does not answer, or why it would not.
+pub(super) fn check(order: &UpgradeOrder, own: &Path, sockets: &str) -> Result<Successor, Declined> {
+    let binary = match &order.binary {
+        Some(binary) => std::path::absolute(binary).unwrap_or_else(|_| binary.clone()),
+        None => own.to_owned(),
+    };
+    let name = binary.display();
+    let mut command = Command::new(&binary);
+    // Without a verb it is `serve` as well, but its options stand before no verb.
+    command.arg("serve").arg("--preflight").args(arguments());
+    OF_THE_SERVICE.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command
+        .env(SOCKETS, sockets)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = command
+        .spawn()
+        .map_err(|error| Declined(format!("cannot run {name}: {}", crate::failure::plain(&error))))?;
+    let (succeeded, out, err) =
+        answer_of(child).map_err(|error| Declined(format!("{name} does not answer: {error}")))?;
+    let version = out.lines().find_map(|line| line.strip_prefix("strowger "));
+    match version {
+        Some(version) if succeeded => Ok(Successor {
+            version: version.trim().to_owned(),
+            binary,
+        }),
+        Some(_) | None => {
+            let words: String = err.trim().replace('\n', "; ").chars().take(WORDS_MAX).collect();
+            let words = if words.is_empty() {
+                "it says nothing of its version".to_owned()
+            } else {
+                words
+            };
+            Err(Declined(format!("{name} would not serve: {words}")))
+        }
+    }
+}
+
+/// The arguments of this process behind the verb.
+fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    let mut arguments = env::args_os().skip(1).peekable();
+    arguments.next_if(|first| first == "serve");
+    arguments.filter(|argument| argument != "--daemon")
+}
+
+fn answer_of(mut child: Child) -> io::Result<(bool, String, String)> {
+    let deadline = now() + CHECK_LIMIT;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 s"));
+        }
+        std::thread::sleep(CHECK_POLL);
+    };
+    let (mut out, mut err) = (String::new(), String::new());
+    if let Some(mut pipe) = child.stdout.take() {
+        pipe.read_to_string(&mut out)?;
+    }
+    if let Some(mut pipe) = child.stderr.take() {
+        pipe.read_to_string(&mut err)?;
+    }
+    Ok((status.success(), out, err))
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a bound for another process, not a time of the broker's"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Has the other binary take over in this process. Returns only if it cannot, and why.
+pub(super) fn exec(handover: &Handover, binary: &Path, past: &Past, pid_file: Option<&PidFile>) -> io::Error {
+    let released = match handover.release() {
+        Ok(released) => released,
+        Err(error) => return error,
+    };
+    if let Some(Err(error)) = pid_file.map(PidFile::leave) {
+        return error;
+    }
+    let path = pid_file.map_or_else(PathBuf::new, |file| file.path().to_owned());
+    let told = format!("{} {} {}", std::process::id(), past.upgrades + 1, path.display());
+    let mut command = Command::new(binary);
+    command
+        .args(env::args_os().skip(1))
+        .env(TAKEOVER, told)
+        .env_remove("LISTEN_FDNAMES");
+    for (name, value) in &released.variables {
+        command.env(name, value);
+    }
+    command.exec()
+}

@@ -1,0 +1,70 @@
+//! The file of the log, which others may move away: it is opened anew when they say so.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use crate::failure::Failure;
+
+/// What the file may be read by, besides its owner: its group.
+const MODE: u32 = 0o640;
+
+/// The file of this process, for [`reopen`].
+static FILE: OnceLock<LogFile> = OnceLock::new();
+
+/// Writes whole records at the end of the file that has the name at this moment.
+#[derive(Debug, Clone)]
+pub(crate) struct LogFile {
+    path: PathBuf,
+    file: Arc<RwLock<Arc<File>>>,
+}
+
+/// Opens the file, and makes it if it is missing.
+///
+/// # Errors
+///
+/// The system refuses it.
+pub(crate) fn open(path: &str) -> Result<impl Fn() -> LogFile + Send + Sync + 'static, Failure> {
+    let path = PathBuf::from(path);
+    let file = append(&path).map_err(Failure::io(format!("write the log to {} (log.file)", path.display())))?;
+    let log = LogFile {
+        path,
+        file: Arc::new(RwLock::new(Arc::new(file))),
+    };
+    let log = FILE.get_or_init(|| log).clone();
+    Ok(move || log.clone())
+}
+
+/// Goes on in a file with the same name, which may be another one. Without a file, nothing happens.
+pub(crate) fn reopen() {
+    let Some(log) = FILE.get() else { return };
+    match append(&log.path) {
+        Ok(file) => {
+            *log.file.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(file);
+            tracing::info!(file = %log.path.display(), "the log goes on in this file");
+        }
+        // It is told in the file before.
+        Err(error) => tracing::error!(file = %log.path.display(), %error, "the log cannot be opened anew"),
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(MODE).open(path)
+}
+
+impl Write for LogFile {
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        let file = Arc::clone(&self.file.read().unwrap_or_else(PoisonError::into_inner));
+        (&*file).write(record).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                super::count_dropped();
+            }
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
