@@ -23,6 +23,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+# Brokers run beside each other; one that is to have a listener for operators says where.
+os.environ.setdefault("STROWGER_ADMIN__BIND", "none")
+
+
 class Broker:
     """One running broker on a port of its own. `before` is a command that starts it, which gets `files` as they are."""
 

@@ -5,6 +5,7 @@ would send. `Packet` reads what a broker answers, strictly. `Wire` is one TCP co
 bounded and in seconds.
 """
 
+import contextlib
 import itertools
 import selectors
 import socket
@@ -409,8 +410,11 @@ class Wire:
         return got
 
     def leave(self):
-        """Ends the connection as a client does that is done: no will is sent."""
+        """Ends the connection as a client does that is done: no will is sent. The broker has heard of it when this returns."""
         self.send(disconnect())
+        with contextlib.suppress(OSError):
+            while self.socket.recv(1 << 16):
+                pass
         self.socket.close()
 
     def drop(self):

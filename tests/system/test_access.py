@@ -251,9 +251,10 @@ def test_a_will_that_is_forbidden_by_a_restart_is_not_published(restartable, tmp
     rights = tmp_path / "rights"
     rights.write_text("everyone\nallow all #\n")
     broker = restartable(f"acl.file={rights}").start()
+    clients = []
     for client_id in ["allowed", "forbidden"]:
         will = Will(f"wills/{client_id}", b"gone", qos=1, retain=True)
-        Wire.open(broker.address, client_id, V5, will=will, session_expiry=0)
+        clients.append(Wire.open(broker.address, client_id, V5, will=will, session_expiry=0))
     broker.kill()
     rights.write_text("everyone\ndeny will wills/forbidden\nallow all #\n")
     broker.start()

@@ -289,7 +289,7 @@ DAMAGES = {
     "empty": lambda file, good: file.write_bytes(b""),
 }
 #: The last word of the log on a reload.
-RELOADED = ["rules are as they were", "rules reloaded", "rules.file stays as it was"]
+RELOADED = ["rules are as they were", "rules reloaded", "everything stays as it was"]
 #: An empty list of bans bans nobody, and an empty book of rights allows nothing: both say what they mean.
 FINE = {("auth.bans_file", "empty"), ("acl.file", "empty")}
 

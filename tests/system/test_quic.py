@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 import time
 
 import exchange
@@ -266,7 +267,9 @@ def test_garbage_on_the_stream_ends_the_connection(door):
     wire.expect_closed()
 
 
-def test_stopping_says_goodbye_over_quic(start, tmp_path):
+@pytest.fixture
+def lone(start, tmp_path):
+    """A broker with one listener of QUIC, its port, and whom its certificate is from."""
     authority = Authority(tmp_path)
     server, port = authority.issue("server", hosts=["localhost"]), udp_port()
     conf = tmp_path / "quic.toml"
@@ -274,7 +277,35 @@ def test_stopping_says_goodbye_over_quic(start, tmp_path):
         f'[[listeners]]\nbind = "127.0.0.1:{port}"\ntransport = "quic"\n'
         f'certificate = "{server[0]}"\nkey = "{server[1]}"\n'
     )
-    broker = start("--conf", conf)
+    return start("--conf", conf), port, authority
+
+
+def test_an_upgrade_keeps_the_sessions_of_quic_and_nobody_is_refused(lone):
+    broker, port, authority = lone
+    one = Quic(port, authority.pem)
+    client = Over(one.socket).greet("traveller", session_expiry=60)
+    client.subscribe("road/#", qos=1)
+    done = []
+    data = broker.log_path.parent / f"store-{broker.port}"
+    command = ["upgrade", "--data-dir", data]
+    upgrade = threading.Thread(target=lambda: done.append(exchange.strowger(*command, timeout=60)))
+    upgrade.start()
+    client.expect_disconnect(0x8B)
+    one.close()
+    # While the other binary starts: its datagrams wait, or are sent again.
+    two = Quic(port, authority.pem, timeout=20.0)
+    client = Over(two.socket).greet("traveller", session_expiry=60, clean=False)
+    upgrade.join()
+    assert done[0].returncode == 0, done[0].stderr
+    assert client.connack.session_present
+    with Wire.open(broker.address) as plain:
+        plain.publish("road/1", b"on", qos=1)
+    assert client.take().payload == b"on"
+    two.close()
+
+
+def test_stopping_says_goodbye_over_quic(lone):
+    broker, port, authority = lone
     one = Quic(port, authority.pem)
     client = Over(one.socket).greet("until the end")
     broker.terminate()

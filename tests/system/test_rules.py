@@ -51,7 +51,7 @@ def reload(broker, *rules):
     broker.rules.write_text("\n".join(rules))
     before = len(broker.log())
     broker.process.send_signal(signal.SIGHUP)
-    pattern = re.compile(r".*rules (?:reloaded|are as they were)|.*rules.file stays as it was.*")
+    pattern = re.compile(r".*rules (?:reloaded|are as they were)|.*everything stays as it was.*")
     return wait_for("word of a reload", lambda: pattern.search(broker.log()[before:]), 15).group()
 
 

@@ -308,7 +308,9 @@ def test_a_delayed_will_of_a_client_that_was_connected_at_a_kill(broker):
     began = time.monotonic()
     came = wills(broker, 8)
     assert list(came) == ["cut"]
-    assert 2 < came["cut"][0] + began - killed < 7
+    assert 2 < came["cut"][0] + began - killed
+    # How long the start takes is not what this is about.
+    assert came["cut"][0] < 5
     wire.drop()
 
 
