@@ -33,6 +33,18 @@ def ask(house, role="operator", protocol="mqtt", token=None, **headers):
     return one, head.decode(errors="replace")
 
 
+def opened(house, **options):
+    """A console; waits for room while those of an earlier test are still going."""
+    for _ in range(100):
+        one, head = ask(house, **options)
+        if " 429 " not in head.splitlines()[0]:
+            break
+        one.close()
+        time.sleep(0.1)
+    assert " 101 " in head.splitlines()[0], head
+    return one, head
+
+
 def frame(opcode, payload):
     """A frame of a browser: whole, and masked with zeros."""
     length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + struct.pack("!H", len(payload))
@@ -40,8 +52,8 @@ def frame(opcode, payload):
 
 
 def test_a_console_is_a_websocket_of_mqtt_that_goes_on_where_a_frame_ends(house):
-    one, head = ask(house)
-    assert " 101 " in head.splitlines()[0] and "sec-websocket-protocol: mqtt" in head.lower()
+    one, head = opened(house)
+    assert "sec-websocket-protocol: mqtt" in head.lower()
     connect = wire.connect("by-hand")
     # Frames need not be packets.
     one.sendall(frame(2, connect[:5]) + frame(9, b"there?") + frame(2, connect[5:]))
@@ -75,8 +87,7 @@ def test_a_console_ends_with_the_token_of_its_operator(house):
     before = house.file.read_text()
     house.file.write_text(f"{before}guest:operator:sha256:{hashlib.sha256(token.encode()).hexdigest()}\n")
     time.sleep(1.5)
-    one, head = ask(house, token=token)
-    assert " 101 " in head.splitlines()[0], head
+    one, _ = opened(house, token=token)
     house.file.write_text(before)
     got = one.recv(4096)
     assert got[0] == 0x88 and struct.unpack("!H", got[2:4]) == (1008,) and b"token" in got
@@ -84,7 +95,7 @@ def test_a_console_ends_with_the_token_of_its_operator(house):
 
 
 def test_text_is_no_mqtt(house):
-    one, _ = ask(house)
+    one, _ = opened(house)
     one.sendall(frame(1, b"hello"))
     got = one.recv(4096)
     assert got[0] == 0x88 and struct.unpack("!H", got[2:4]) == (1003,)
@@ -92,23 +103,18 @@ def test_text_is_no_mqtt(house):
 
 
 def test_consoles_are_bounded_and_one_that_closes_makes_room(house):
-    open_ones = [ask(house)[0] for _ in range(32)]
+    open_ones = [opened(house)[0] for _ in range(32)]
     one, head = ask(house)
     assert " 429 " in head.splitlines()[0] and "32 consoles" in head
     one.close()
     open_ones.pop().close()
-    for _ in range(50):
-        one, head = ask(house)
-        if " 101 " in head.splitlines()[0]:
-            break
-        one.close()
-    assert " 101 " in head.splitlines()[0]
+    one, _ = opened(house)
     for each in [*open_ones, one]:
         each.close()
 
 
 def test_a_console_that_breaks_the_rules_is_ended_like_any_client(house):
-    one, _ = ask(house)
+    one, _ = opened(house)
     one.sendall(frame(2, b"\xff\xff\xff\xff\xff\xff"))
     received = b""
     while read := one.recv(4096):
