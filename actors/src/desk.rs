@@ -431,6 +431,7 @@ impl Desk {
             mailbox,
             inbox_bytes,
             topics_cached: line.topics_cached(),
+            holdings: line.holdings(),
             recorder_bytes: self.recorder.used(),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use broker::counters::Counters;
 use broker::durable::Health;
 use broker::histogram::Histogram;
+use broker::line::Holdings;
 use broker::memory::Memory;
 use parking_lot::Mutex;
 
@@ -72,6 +73,8 @@ pub struct LineFigures {
     pub inbox_bytes: usize,
     /// Topics whose receivers it remembers.
     pub topics_cached: usize,
+    /// What its sessions hold.
+    pub holdings: Holdings,
     /// What its flight recorder holds, in bytes.
     pub recorder_bytes: usize,
 }

@@ -16,6 +16,7 @@ pub use drain::{Elsewhere, Slice};
 pub use operate::Published;
 pub use review::{Clients, Findings, MayStay, Review};
 pub use survey::{Best, Order, OrderBy, Question, Sight, Subscribed, SubscriptionQuestion};
+pub use weigh::Holdings;
 
 use crate::acl::{Lately, Rights};
 use crate::counters::Counters;
@@ -40,6 +41,7 @@ use estate::Estate;
 use routes::TopicCache;
 use share::Rotation;
 use traces::trace_delivered;
+use weigh::Weighing;
 
 mod acknowledge;
 mod admit;
@@ -68,6 +70,7 @@ mod subscribe;
 mod survey;
 mod tick;
 mod traces;
+mod weigh;
 mod will;
 
 /// Names one connection: the slot of its session and the number of the connection in it.
@@ -157,6 +160,7 @@ pub struct Line {
     estates: Vec<Estate>,
     /// Clients that may come back after another binary has taken over.
     awaited: Awaited,
+    weighing: Weighing,
     turn: Turn,
 }
 
@@ -194,6 +198,7 @@ impl Line {
             forwards: (0..lines).map(|_| Vec::new()).collect(),
             estates: Vec::new(),
             awaited: Awaited::new(hasher.clone()),
+            weighing: Weighing::default(),
             turn: Turn {
                 now: Millis::default(),
                 micros: 0,

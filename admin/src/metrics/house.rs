@@ -26,7 +26,7 @@ families! {
     Gauge MEMORY_MAX "strowger_memory_limit_bytes" [] "Memory that may be used (overload.memory_bytes_max).";
     Gauge MEMORY_STATE "strowger_memory_state" ["state"] "1 for the state that holds: ample, tight or scarce.";
     Gauge ALLOCATOR "strowger_allocator_bytes" ["kind"] "What the allocator has: allocated to the program, in active pages, its own metadata, resident.";
-    Gauge OWNERS "strowger_memory_owner_bytes" ["owner"] "What is known of who holds memory: retained messages, the store's overlay and backlog, messages between lines, the flight recorder.";
+    Gauge OWNERS "strowger_memory_owner_bytes" ["owner"] "What is known of who holds memory: retained messages, messages that wait in sessions (as often as they wait), bytes that wait to be written to connections, messages between lines, the store's overlay and backlog, the flight recorder. Sessions are looked at in turn, 10,000 a second on each line.";
     Counter LOG "strowger_log_records_total" ["level"] "Log records written.";
     Counter LOG_DROPPED "strowger_log_records_dropped_total" [] "Log records lost: nobody read standard error in time, or log.file could not be written.";
     Counter SPANS "strowger_trace_spans_total" ["result"] "Steps of traced messages: exported, dropped because the queue was full, or failed because the collector did not take them.";
@@ -100,6 +100,8 @@ fn fill_memory(page: &mut Page, figures: &Figures) {
     }
     let of_lines = |bytes: fn(&LineFigures) -> usize| figures.lines.iter().flatten().map(bytes).sum::<usize>() as u64;
     page.count(&OWNERS, &["retained"], figures.retained_bytes as u64);
+    page.count(&OWNERS, &["queues"], of_lines(|line| line.holdings.queue_bytes));
+    page.count(&OWNERS, &["outboxes"], of_lines(|line| line.holdings.outbox_bytes));
     page.count(&OWNERS, &["between_lines"], of_lines(|line| line.inbox_bytes));
     page.count(&OWNERS, &["recorder"], of_lines(|line| line.recorder_bytes));
     if let Some(store) = &figures.store {

@@ -92,6 +92,11 @@ impl Queue {
         self.bytes + self.beyond.as_ref().map_or(0, |beyond| beyond.bytes)
     }
 
+    /// What those in memory count for, in bytes.
+    pub(crate) fn bytes_in_memory(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether one of the bounds is reached.
     pub(crate) fn is_full(&self, messages_max: usize, bytes_max: usize) -> bool {
         self.len() >= messages_max || self.bytes() >= bytes_max

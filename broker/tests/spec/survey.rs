@@ -103,6 +103,42 @@ fn the_longest_queue_comes_first_and_ties_by_name() {
 }
 
 #[test]
+fn what_sessions_hold_is_known_after_each_round_through_all_of_them() {
+    let mut world = World::new();
+    for name in ["a", "b", "c"] {
+        let client = world.client(name).persistent().connect();
+        world.subscribe(client, "to/all", QoS::AtLeastOnce);
+        world.drop_connection(client);
+    }
+    let slow = world.client("slow").connect();
+    world.subscribe(slow, "to/all", QoS::AtMostOnce);
+    world.stall(slow, true);
+    let publisher = world.client("z").connect();
+    world.publish(publisher, "to/all", &"x".repeat(1000), QoS::AtLeastOnce);
+    let round = |world: &mut World| {
+        let mut all = (0, 0);
+        for line in &mut world.lines {
+            for _ in 0..8 {
+                line.weigh(1);
+            }
+            let held = line.holdings();
+            all = (all.0 + held.queue_bytes, all.1 + held.outbox_bytes);
+        }
+        all
+    };
+    let (queues, outboxes) = round(&mut world);
+    assert!((3000..4000).contains(&queues), "{queues} for three queues");
+    assert!((1000..2000).contains(&outboxes), "{outboxes} for one outbox");
+    world.stall(slow, false);
+    world.settle();
+    for name in ["a", "b", "c"] {
+        world.client(name).clean(true).connect();
+    }
+    round(&mut world);
+    assert_eq!(round(&mut world), (0, 0));
+}
+
+#[test]
 fn subscriptions_are_found_by_the_topic_that_they_match() {
     let mut world = World::new();
     let client = world.client("a").connect();
