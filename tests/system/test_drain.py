@@ -53,14 +53,14 @@ def test_nobody_comes_in_until_it_is_undone(start):
     broker = start("--set", f"admin.bind=127.0.0.1:{port}")
     keeps = Wire.open(broker.address, "keeps", clean=False, session_expiry=600)
     keeps.subscribe("t", qos=1)
-    assert ready(port) == 200
+    assert ready(port) == (200, b"ready\n")
     assert drain(broker, "--wait").returncode == 0
     assert state(broker)["state"] == "draining"
-    assert ready(port) == 503
+    assert ready(port) == (503, b"the broker is draining\n")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(broker.address, timeout=1)
     assert drain(broker, "--undo").returncode == 0
-    assert (state(broker)["state"], ready(port)) == ("serving", 200)
+    assert (state(broker)["state"], ready(port)) == ("serving", (200, b"ready\n"))
     again = Wire.open(broker.address, "keeps", clean=False, session_expiry=600)
     assert again.connack.session_present
     with Wire.open(broker.address, "writer") as writer:
@@ -73,9 +73,9 @@ def test_nobody_comes_in_until_it_is_undone(start):
 def ready(port):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return answer.status
+            return answer.status, answer.read()
     except urllib.error.HTTPError as error:
-        return error.code
+        return error.code, error.read()
 
 
 def test_a_drained_broker_stops_and_is_not_upgraded(start):
