@@ -14,6 +14,7 @@ use broker::limits::{Access, Limits, QueueFull};
 use broker::router::{RetainedLimits, RouterLimits};
 use mqtt_codec::TopicFilter;
 
+use self::admin::Places;
 use self::background::Report;
 use self::books::Books;
 use self::pid_file::PidFile;
@@ -63,11 +64,13 @@ pub(crate) fn serve(
     let data = store(&conf.storage).is_some().then_some(&*conf.storage.directory);
     loop {
         let (settings, books) = settings_of(layers, conf)?;
+        let mut places = Places::inherit(conf, &mut inherited)?;
         let premises = Premises::take(&settings.listeners, settings.lines, inherited).map_err(failure)?;
         if let Some(account) = &account {
             account.give_directory(data)?;
         }
-        let office = admin::open(conf, books)?;
+        let office = admin::open(conf, &mut places, books)?;
+        surroundings.places = places.keys();
         if let Some(account) = &account {
             let own = pid_file.map(PidFile::path).into_iter().chain(log_file(conf));
             let socket = admin::socket(conf);
@@ -88,7 +91,8 @@ pub(crate) fn serve(
                 tracing::info!("stopped");
                 return Ok(());
             }
-            Ending::HandedOver(handover, successor) => {
+            Ending::HandedOver(mut handover, successor) => {
+                places.leave(&mut handover);
                 let (binary, past) = (&successor.binary, &surroundings.past);
                 let error = takeover::exec(&handover, binary, past, pid_file);
                 let why = format!("{} could not take over: {error}", binary.display());
@@ -163,7 +167,9 @@ pub(crate) fn check_takeover(layers: &conf::Layers, conf: &conf::Configuration) 
     check(conf)?;
     Account::find(&conf.daemon)?;
     let held = std::env::var(takeover::SOCKETS).unwrap_or_default();
-    actors::probe(&settings_of(layers, conf)?.0.listeners, &held).map_err(failure)
+    let held: Vec<&str> = held.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
+    actors::probe(&settings_of(layers, conf)?.0.listeners, &held).map_err(failure)?;
+    admin::probe(conf, &held)
 }
 
 /// Where operators' commands reach the broker.

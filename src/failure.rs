@@ -35,18 +35,30 @@ pub(crate) enum Failure {
     Rules(#[from] rules::RulesError),
     /// Another program listens there.
     #[error(
-        "cannot listen on {address}: the port is in use; \
-         stop the program that has it, or choose another with --bind HOST:PORT"
+        "cannot listen on {address}{whom}: the port is in use; \
+         stop the program that has it, or choose another with {choose}"
     )]
     PortInUse {
         /// As it was configured.
         address: String,
+        /// Whom it is for, if not for clients.
+        whom: &'static str,
+        /// The option that takes another.
+        choose: &'static str,
     },
     /// The system does not let us listen there.
-    #[error("cannot listen on {address}: {}{}", plain(source), remedy_of_listening(source))]
+    #[error(
+        "cannot listen on {address}{whom}: {}{}",
+        plain(source),
+        remedy_of_listening(source, choose)
+    )]
     CannotListen {
         /// As it was configured.
         address: String,
+        /// See [`Self::PortInUse`].
+        whom: &'static str,
+        /// See [`Self::PortInUse`].
+        choose: &'static str,
         source: io::Error,
     },
     /// A file of who may come in, or of what clients may do, is wrong.
@@ -183,26 +195,39 @@ pub(crate) enum Failure {
 }
 
 /// What helps where the system refuses an address; other refusals say it themselves.
-fn remedy_of_listening(source: &io::Error) -> &'static str {
+fn remedy_of_listening(source: &io::Error, choose: &str) -> String {
     let says_itself = [
         io::ErrorKind::Unsupported,
         io::ErrorKind::InvalidInput,
         io::ErrorKind::NotFound,
     ];
     if source.raw_os_error().is_none() && says_itself.contains(&source.kind()) {
-        return "";
+        return String::new();
     }
-    "; choose another address with --bind HOST:PORT"
+    format!("; choose another address with {choose}")
 }
 
 impl Failure {
     /// The failure to listen on `address`, which is often a port in use.
     pub(crate) fn listen(address: impl Into<String>, source: io::Error) -> Self {
-        let address = address.into();
+        Self::listen_for(("", "--bind HOST:PORT"), address.into(), source)
+    }
+
+    /// What keeps operators out.
+    pub(crate) fn listen_for_operators(address: impl Into<String>, source: io::Error) -> Self {
+        Self::listen_for((" for operators", "--set admin.bind=HOST:PORT"), address.into(), source)
+    }
+
+    fn listen_for((whom, choose): (&'static str, &'static str), address: String, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::AddrInUse {
-            Self::PortInUse { address }
+            Self::PortInUse { address, whom, choose }
         } else {
-            Self::CannotListen { address, source }
+            Self::CannotListen {
+                address,
+                whom,
+                choose,
+                source,
+            }
         }
     }
 

@@ -98,13 +98,12 @@ impl Premises {
 }
 
 /// Finds out whether the next binary could take its premises: certificates are good, and endpoints that are not among
-/// `held`, as [`Handover::keys`](handover::Handover::keys) has them, are free.
+/// `held`, the keys of [`Handover::keys`](handover::Handover::keys), are free.
 ///
 /// # Errors
 ///
 /// The first listener that could not be opened.
-pub fn probe(settings: &[ListenerSettings], held: &str) -> Result<(), StartError> {
-    let held: Vec<&str> = held.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
+pub fn probe(settings: &[ListenerSettings], held: &[&str]) -> Result<(), StartError> {
     for settings in settings {
         Listener::new(0, settings.clone()).map_err(|error| StartError::Tls {
             listener: settings.name.clone(),

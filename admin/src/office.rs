@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,16 +36,14 @@ const WORKERS: usize = 1;
 /// How operators are served.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where they come in.
-    pub addresses: Vec<SocketAddr>,
     /// A Unix socket whose callers are admins. It is made when the broker serves, and taken from a broker that is gone:
     /// the broker has the lock of its data directory by then.
     pub socket: Option<PathBuf>,
-    /// TLS on the addresses.
+    /// TLS by the network.
     pub tls: Option<TlsFiles>,
-    /// Who may come in: see [`crate::tokens`]. It may be missing: then nobody comes in by the addresses.
+    /// Who may come in: see [`crate::tokens`]. It may be missing: then nobody comes in by the network.
     pub tokens_file: PathBuf,
-    /// Whether the metrics are for everyone who reaches an address.
+    /// Whether the metrics are for everyone who reaches the listener.
     pub is_metrics_open: bool,
     /// Longest body of a request.
     pub body_bytes_max: usize,
@@ -68,14 +66,6 @@ pub struct Settings {
 /// The listener could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// An address is not to be had.
-    #[error("cannot listen on {address} for operators: {error}")]
-    Listen {
-        /// The address that was asked for.
-        address: String,
-        /// What the system said.
-        error: io::Error,
-    },
     /// A file of its TLS is not good.
     #[error("cannot listen for operators: {0}; mend the file, or name another in [admin]")]
     Tls(String),
@@ -95,26 +85,13 @@ pub struct Office {
 }
 
 impl Office {
-    /// Listens on the addresses, and answers that the broker is starting until [`Office::serve`] is called.
+    /// Takes connections from `listeners`, and answers that the broker is starting until [`Office::serve`] is called.
     ///
     /// # Errors
     ///
-    /// The first address that is not to be had, or the file that is not good.
-    pub fn open(settings: Settings) -> Result<Self, OpenError> {
-        let tls = settings
-            .tls
-            .as_ref()
-            .map(tls::config)
-            .transpose()
-            .map_err(OpenError::Tls)?;
-        let mut listeners = Vec::new();
-        for address in &settings.addresses {
-            let failed = |error| OpenError::Listen {
-                address: address.to_string(),
-                error,
-            };
-            listeners.push(TcpListener::bind(address).map_err(failed)?);
-        }
+    /// The file that is not good, or what the system said.
+    pub fn open(settings: Settings, listeners: Vec<TcpListener>) -> Result<Self, OpenError> {
+        let tls = settings.tls.as_ref().map(tls::config).transpose()?;
         let post = Post::default();
         let socket = settings.socket.clone();
         let (started, starts) = std::sync::mpsc::channel();

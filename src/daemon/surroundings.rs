@@ -15,6 +15,8 @@ pub(super) struct Surroundings {
     /// The file that this process was started from, as its name was then.
     pub(super) binary: PathBuf,
     pub(super) past: Past,
+    /// The sockets that are left to the next binary beside those of listeners, as their keys have them.
+    pub(super) places: Vec<String>,
 }
 
 impl Surroundings {
@@ -22,6 +24,7 @@ impl Surroundings {
         Self {
             binary: std::env::current_exe().unwrap_or_default(),
             past: takeover::past(),
+            places: Vec::new(),
         }
     }
 }
@@ -52,7 +55,9 @@ impl Process for Surroundings {
     }
 
     fn check_upgrade(&self, order: &UpgradeOrder, sockets: &str) -> Result<Successor, Declined> {
-        takeover::check(order, &self.binary, sockets)
+        let places = self.places.iter().map(|key| format!("\n0 {key}"));
+        let all: String = std::iter::once(sockets.to_owned()).chain(places).collect();
+        takeover::check(order, &self.binary, &all)
     }
 
     fn past(&self) -> Past {

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -103,7 +104,7 @@ class serving:
 
     def __enter__(self):
         with open(self.log_path, "wb") as log:
-            env = {**os.environ, **(self.env or {})}
+            env = {name: value for name, value in (os.environ | (self.env or {})).items() if value is not None}
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env)
         deadline = time.monotonic() + 20
         while b"listening for MQTT" not in self.log_path.read_bytes():
@@ -127,6 +128,13 @@ class serving:
         assert self.process.wait(20) == 0, self.log_path.read_text()
 
 
+def alive(port):
+    """Whether operators are answered there."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as line:
+        line.request("GET", "/livez")
+        return line.getresponse().status == 200
+
+
 def connected(port):
     with Wire.open(("127.0.0.1", port), "probe", timeout=20) as wire:
         ping(wire)
@@ -145,6 +153,60 @@ def test_who_connects_meanwhile_waits_and_is_served(start):
     assert done["result"].returncode == 0, done["result"].stderr
     for wire in late:
         ping(wire)
+
+
+def test_operators_who_come_meanwhile_wait_and_are_answered(start):
+    port, answers, over = exchange.free_port(), [], threading.Event()
+    broker = start("--set", f"admin.bind=127.0.0.1:{port}")
+
+    def look():
+        while not over.is_set():
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as line:
+                try:
+                    line.request("GET", "/livez")
+                    answers.append(line.getresponse().status)
+                except ConnectionRefusedError:
+                    answers.append("refused")
+                except (ConnectionError, http.client.HTTPException):
+                    # It was being answered by the binary that went.
+                    answers.append("ended")
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(2):
+            assert upgrade(broker).returncode == 0, broker.log()
+            before = len(answers)
+            while len(answers) < before + 5:
+                time.sleep(0.05)
+    finally:
+        over.set()
+        thread.join()
+    assert "refused" not in answers and answers.count("ended") <= 2, answers
+    assert answers[-1] == 200
+
+
+def test_a_listener_for_operators_that_would_not_open_changes_nothing(tmp_path):
+    """The answer comes before the old binary goes, not after."""
+    conf, port, own = tmp_path / "c.toml", exchange.free_port(), exchange.free_port()
+    other = socket.create_server(("127.0.0.1", 0))
+    good = f'[admin]\nbind = "127.0.0.1:{own}"\n'
+    conf.write_text(good)
+    command = [exchange.STROWGER, "serve", "--conf", conf, "--bind", f"127.0.0.1:{port}", "--data-dir", tmp_path / "data"]
+    with serving(command, tmp_path, {"STROWGER_ADMIN__BIND": None}):
+        client = Wire.open(("127.0.0.1", port), "stays")
+        for text, words in [
+            (f'[admin]\nbind = "127.0.0.1:{other.getsockname()[1]}"\n', "--set admin.bind=HOST:PORT"),
+            (f'{good}certificate = "/nowhere.pem"\nkey = "/nowhere.key"\n', "/nowhere.key"),
+        ]:
+            conf.write_text(text)
+            done = strowger("upgrade", "--data-dir", tmp_path / "data", timeout=60)
+            assert done.returncode == 69 and words in done.stderr, done
+        ping(client)
+        conf.write_text(good)
+        assert strowger("upgrade", "--data-dir", tmp_path / "data", timeout=60).returncode == 0
+        assert alive(own)
+        client.drop()
 
 
 def test_a_binary_that_would_not_serve_changes_nothing(start, tmp_path):
@@ -190,7 +252,8 @@ def test_a_broken_configuration_changes_nothing(start, tmp_path):
 
 def test_a_binary_that_breaks_at_the_last_moment_gives_the_old_one_its_place_back(start, tmp_path):
     """It answers the question, and is not there any more when it is to take over."""
-    broker = start()
+    own = exchange.free_port()
+    broker = start("--set", f"admin.bind=127.0.0.1:{own}")
     reader = Wire.open(broker.address, "reader", clean=False, session_expiry=100)
     reader.subscribe("t", qos=1)
     treacherous = tmp_path / "treacherous"
@@ -199,6 +262,7 @@ def test_a_binary_that_breaks_at_the_last_moment_gives_the_old_one_its_place_bac
     done = upgrade(broker, treacherous)
     assert done.returncode == 69 and "went on with the old binary" in done.stderr, done
     assert "could not take over" in status(broker)["upgrade_failure"]
+    assert alive(own)
     reader.expect_disconnect(0x8B, within=5)
     with Wire.open(broker.address, "writer") as writer:
         writer.publish("t", b"still here", qos=1)

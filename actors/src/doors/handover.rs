@@ -6,6 +6,7 @@
 use std::env;
 use std::fs;
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use listenfd::ListenFd;
@@ -45,6 +46,13 @@ pub(crate) fn key_of(settings: &ListenerSettings) -> String {
     format!("{kind} {}", settings.endpoint).escape_debug().to_string()
 }
 
+/// The key of a TCP socket that is listened on for others than clients. Its name is not to read like the endpoint of a
+/// listener.
+#[must_use]
+pub fn key_beside(name: &str) -> String {
+    format!("{} {name}", word_of(Kind::Tcp)).escape_debug().to_string()
+}
+
 fn word_of(kind: Kind) -> &'static str {
     match kind {
         Kind::Tcp => "tcp",
@@ -76,6 +84,13 @@ impl Inherited {
                 passed: Passed::receive(),
             },
         }
+    }
+
+    /// Takes a TCP socket that is listened on for others than clients, if the binary before has left one of this name with
+    /// [`Handover::add`].
+    pub fn take_beside(&mut self, name: &str) -> Option<TcpListener> {
+        let mut groups = self.take(&key_beside(name), false);
+        Some(TcpListener::from(groups.pop()?.pop()?))
     }
 
     /// The sockets of the listeners with a key, listener by listener.
@@ -147,6 +162,16 @@ pub struct Released {
 }
 
 impl Handover {
+    /// Leaves one more socket, which is listened on for others than clients.
+    pub fn add(&mut self, name: &str, socket: TcpListener) {
+        let group = self.sockets.iter().map(|left| left.group + 1).max().unwrap_or(0);
+        self.sockets.push(Left {
+            group,
+            key: key_beside(name),
+            socket: socket.into(),
+        });
+    }
+
     /// Which listeners the sockets are of, for a binary that is asked whether it would take over.
     #[must_use]
     pub fn keys(&self) -> String {

@@ -11,6 +11,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use x509_parser::parse_x509_certificate;
 
+use super::OpenError;
+
 /// The files of the listener's TLS.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
@@ -22,8 +24,19 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
-fn wrong(file: &Path, what: impl Display) -> String {
-    format!("{}: {what}", file.display())
+impl TlsFiles {
+    /// Reads the files as [`Office::open`](super::Office::open) would.
+    ///
+    /// # Errors
+    ///
+    /// The first file that is not good, and why.
+    pub fn check(&self) -> Result<(), OpenError> {
+        config(self).map(drop)
+    }
+}
+
+fn wrong(file: &Path, what: impl Display) -> OpenError {
+    OpenError::Tls(format!("{}: {what}", file.display()))
 }
 
 /// Reads the files. A certificate is asked of operators but not demanded: a token does as well.
@@ -31,7 +44,7 @@ fn wrong(file: &Path, what: impl Display) -> String {
 /// # Errors
 ///
 /// The first file that is not good, and why.
-pub(super) fn config(files: &TlsFiles) -> Result<ServerConfig, String> {
+pub(super) fn config(files: &TlsFiles) -> Result<ServerConfig, OpenError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong(&files.key, error))?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -54,7 +67,7 @@ pub(super) fn config(files: &TlsFiles) -> Result<ServerConfig, String> {
         .map_err(|error| wrong(&files.certificate, error))
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, OpenError> {
     let all = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let all = all.map_err(|error| wrong(file, error))?;
     if all.is_empty() {
