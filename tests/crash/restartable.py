@@ -80,11 +80,15 @@ class Restartable:
             assert self.is_up(), f"the broker ended with {self.process.returncode}:\n{self.log()}"
             try:
                 socket.create_connection(self.address, timeout=1).close()
-                return self
+                break
             except OSError:
                 time.sleep(0.02)
-        self.kill()
-        raise AssertionError(f"no listener on port {self.port} within {secs} s:\n{self.log()}")
+        else:
+            self.kill()
+            raise AssertionError(f"no listener on port {self.port} within {secs} s:\n{self.log()}")
+        if self.kind == "strowger":
+            exchange.wait_for_greeting(self.log_path, self.settings, self.log_begin)
+        return self
 
     def refusal(self, environment=None, secs=20.0):
         """Starts a broker that has to refuse to serve; returns its exit code and what it said."""

@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STROWGER = pathlib.Path(os.environ.get("STROWGER_BIN", ROOT / "target/release/strowger")).absolute()
@@ -27,6 +29,34 @@ def free_port():
 os.environ.setdefault("STROWGER_ADMIN__BIND", "none")
 
 
+def wait_for_operators(options, secs=10.0):
+    """Waits until the listener for operators that `options` ask for says that the broker is ready: clients can connect a
+    moment before."""
+    words = [str(option) for option in options]
+    binds = [word.removeprefix("admin.bind=") for word in words if word.startswith("admin.bind=127.")]
+    if not binds or any(word.startswith("admin.certificate=") for word in words):
+        return
+    deadline = time.monotonic() + secs
+    while True:
+        try:
+            urllib.request.urlopen(f"http://{binds[-1]}/readyz", timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            assert time.monotonic() < deadline, f"{binds[-1]} is not ready within {secs} s"
+            time.sleep(0.02)
+
+
+def wait_for_greeting(log_path, options, begin=0, secs=3.0):
+    """Waits until the log says that the broker listens, which is written after clients can connect; not where settings
+    may keep it out of the log."""
+    deadline = time.monotonic() + secs
+    is_said = not any("log." in str(option) for option in options)
+    while is_said and time.monotonic() < deadline:
+        if b"listening for MQTT" in log_path.read_bytes()[begin:]:
+            return
+        time.sleep(0.01)
+
+
 class Broker:
     """One running broker on a port of its own. `before` is a command that starts it, which gets `files` as they are."""
 
@@ -40,6 +70,9 @@ class Broker:
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=files
             )
         self._wait_for_the_port()
+        if kind == "strowger":
+            wait_for_operators(options)
+            wait_for_greeting(self.log_path, options)
 
     def _command(self, directory, options):
         if self.kind == "strowger":
