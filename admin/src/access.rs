@@ -146,6 +146,11 @@ impl Access {
         let Some(Way::Certificate(name)) = way else {
             return Ok(None);
         };
+        // A browser shows its certificate for pages of others as well, and says which page asks.
+        let headers = request.headers();
+        if !is_look(request) && headers.contains_key(header::ORIGIN) && !headers.contains_key(INTENT) {
+            return Err(Self::needs_intent());
+        }
         let role = held(&self.tokens).current(now).role_of_certificate(name);
         Ok(role.map(|role| Caller {
             name: name.clone(),
@@ -196,14 +201,22 @@ impl Access {
             held(&self.browsers).end(session);
             return Ok(None);
         }
-        let is_look = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        if !is_look && !request.headers().contains_key(INTENT) {
-            return Err(Error::forbidden(format!(
-                "a request of a browser's session that changes something needs the header {INTENT}: 1"
-            )));
+        if !is_look(request) && !request.headers().contains_key(INTENT) {
+            return Err(Self::needs_intent());
         }
         Ok(Some(caller))
     }
+
+    fn needs_intent() -> Error {
+        Error::forbidden(format!(
+            "a request of a browser that changes something needs the header {INTENT}: 1"
+        ))
+    }
+}
+
+/// Whether a request changes nothing.
+fn is_look(request: &HttpRequest) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// What a lock holds. A panic of another holder leaves nothing half done here.

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use utoipa::OpenApi;
 
 use crate::Broker;
@@ -29,6 +29,8 @@ const FRAME_BYTES_MAX: usize = 1 << 20;
 const READ_BYTES: usize = 16 << 10;
 /// Between two looks whether the operator may still have it.
 const STANDING_INTERVAL: Duration = Duration::from_secs(1);
+/// For a browser to take the word that it is over.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// The name of MQTT among the protocols in a WebSocket: [MQTT-6.0.0-3] in both versions.
 const PROTOCOL: &str = "mqtt";
 
@@ -117,8 +119,8 @@ async fn relay(session: Session, frames: AggregatedMessageStream, stream: UnixSt
         ),
         () = fall(&standing) => close(CloseCode::Policy, "the token of this operator holds no more"),
     };
-    // The browser may have gone first.
-    let _ = session.close(Some(reason)).await;
+    // The browser may have gone first, or take nothing: its place is another's then.
+    let _ = timeout(FAREWELL, session.close(Some(reason))).await;
 }
 
 /// Waits until the operator may not have it any more.
