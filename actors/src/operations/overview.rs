@@ -52,6 +52,8 @@ pub struct Overview {
     pub dropped: u64,
     /// PUBLISH packets that were refused.
     pub refused: u64,
+    /// Messages that the broker cannot account for: see [`broker::counters::law`]. 0 unless it has a fault.
+    pub unaccounted: u64,
     /// Bytes read from connections.
     pub bytes_in: u64,
     /// Bytes written to connections.
@@ -93,6 +95,7 @@ impl Operations {
             sent: counters.publish_out.iter().sum(),
             dropped: counters.dropped_total(),
             refused: refused.map_or(0, |reasons| reasons.iter().sum()),
+            unaccounted: each.iter().map(|of_line| of_line.law().unaccounted()).sum(),
             bytes_in: counters.bytes_in,
             bytes_out: counters.bytes_out,
             warnings: self.warnings(each.len()),

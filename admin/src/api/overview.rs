@@ -73,6 +73,8 @@ struct Messages {
     dropped_total: u64,
     /// Of clients that were told so.
     refused_total: u64,
+    /// What the broker cannot account for; 0 unless it has a fault.
+    unaccounted: u64,
 }
 
 /// Bytes of MQTT since the start.
@@ -114,6 +116,7 @@ async fn overview(_: Viewer, Broker(operations): Broker) -> Result<Json<Overview
             sent_total: seen.sent,
             dropped_total: seen.dropped,
             refused_total: seen.refused,
+            unaccounted: seen.unaccounted,
         },
         bytes: Bytes {
             received_total: seen.bytes_in,

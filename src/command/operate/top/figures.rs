@@ -124,7 +124,7 @@ impl Figures {
             memory_bytes: number(overview, "/memory/used_bytes"),
             memory_bytes_max: number(overview, "/memory/max_bytes"),
             unaccounted: overview
-                .pointer("/law/unaccounted")
+                .pointer("/messages/unaccounted")
                 .and_then(Value::as_i64)
                 .unwrap_or_default(),
             received: rate("/messages/received_total"),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 fn overview(received: u64, unaccounted: i64) -> Value {
     json!({
-        "version": "1.2.3", "uptime_secs": 61, "connections": 2, "messages": { "received_total": received },
-        "law": { "unaccounted": unaccounted }, "memory": { "used_bytes": 512, "max_bytes": 1024 },
+        "version": "1.2.3", "uptime_secs": 61, "connections": 2, "messages": { "received_total": received, "unaccounted": unaccounted },
+        "memory": { "used_bytes": 512, "max_bytes": 1024 },
         "warnings": ["the disk is \u{1b}[2Jfull"],
     })
 }
