@@ -206,6 +206,10 @@ impl Remote {
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Failure> {
+        if let Some(name) = path.iter().find(|part| matches!(**part, "." | "..")) {
+            let what = format!("`{name}` cannot be named in the path of a request, and would stand for another");
+            return Err(Failure::Usage(what));
+        }
         let base = format!("{}/api/v1/", self.base);
         let no_url = |what: &dyn std::fmt::Display| Failure::Usage(format!("--url {}: {what}", self.place));
         let mut url = reqwest::Url::parse(&base).map_err(|error| no_url(&error))?;
