@@ -74,6 +74,14 @@ def test_the_log_streams_and_its_level_changes_while_it_runs(house, desk):
     assert log.get_by_role("listitem").count() == before
     page.get_by_role("button", name="Go on").click()
     expect(log).to_contain_text("logged-later")
+    page.get_by_label("Name").fill("logged-closely")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("listitem").filter(has_text="logged-closely").first).to_be_visible()
+    assert [one["client_id"] for one in house.ask("GET", "/log")["overrides"]] == ["logged-closely"]
+    page.get_by_role("button", name="Set", exact=True).click()
+    assert len(house.ask("GET", "/log")["overrides"]) == 1
+    page.get_by_role("button", name="Take back the level of logged-closely").click()
+    expect(page.get_by_role("button", name="Take back the level of logged-closely")).to_have_count(0)
     page.get_by_role("button", name="As in the settings").click()
     sitting.note("as the settings have it")
 

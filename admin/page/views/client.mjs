@@ -127,7 +127,7 @@ function buttonsOf(client, path, look) {
 function ban(client, done) {
   const kinds = [["client_id", `Client ${visible(client.client_id)}`]];
   if (client.username) kinds.push(["username", `User ${visible(client.username)}`]);
-  const address = client.address?.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  const address = client.address?.replace(/^\[(.*)\](:\d+)?$|^([^:]*):\d+$/, "$1$3");
   if (address && /^[\d.a-f:]+$/i.test(address)) kinds.push(["address", `Address ${address}`]);
   const values = { client_id: client.client_id, username: client.username, address };
   confirm({

@@ -111,8 +111,10 @@ function levels() {
       replace(box, failed(error, look));
     }
   }
+  // What is in force is sent back with the time that it has left.
+  const kept = ({ client_id, topic, level, expires_at }) => ({ client_id, topic, level, for_secs: Math.max(1, Math.ceil((Date.parse(expires_at) - Date.now()) / 1000)) });
   const chip = (one) => {
-    const drop = () => change({ level: known.level, overrides: known.overrides.filter((other) => other !== one) }, "The level was taken back.");
+    const drop = () => change({ level: known.level, overrides: known.overrides.filter((other) => other !== one).map(kept) }, "The level was taken back.");
     return h("li", {}, said(one.client_id ?? one.topic), ` ${one.level}${one.expires_at ? `, ends ${ago(one.expires_at)}` : ""} `, h("button", { type: "button", class: "quiet small", "aria-label": `Take back the level of ${one.client_id ?? one.topic}`, on: { click: drop } }, "\u00d7"));
   };
   const change = async (body, text) => {
@@ -120,12 +122,12 @@ function levels() {
     look();
   };
   const all = h("form", { class: "form" }, field("Level of the log", level), h("div", { class: "actions" }, h("button", { type: "submit" }, "Set"), h("button", { type: "button", on: { click: async () => (await attempt(() => del("/log"), "The log is as the settings have it."), look()) } }, "As in the settings")));
-  all.addEventListener("submit", (event) => (event.preventDefault(), change({ level: level.value, overrides: known.overrides }, "The level was set.")));
+  all.addEventListener("submit", (event) => (event.preventDefault(), change({ level: level.value, overrides: (known.overrides ?? []).map(kept) }, "The level was set.")));
   const one = h("form", { class: "form" }, field("For a single", of), field("Name", whom), field("Level", single), field("For", secs), h("button", { type: "submit" }, "Add"));
   one.addEventListener("submit", (event) => {
     event.preventDefault();
-    const override = { [of.value]: whom.value, level: single.value, expires_at: new Date(Date.now() + Number(secs.value) * 1000).toISOString() };
-    change({ level: known.level, overrides: [...(known.overrides ?? []), override] }, "The level was set.");
+    const override = { [of.value]: whom.value, level: single.value, for_secs: Number(secs.value) };
+    change({ level: known.level, overrides: [...(known.overrides ?? []).map(kept), override] }, "The level was set.");
     whom.value = "";
   });
   look();
