@@ -41,13 +41,19 @@ pub(super) fn plan(draft: &Draft, has_ipv6: bool, report: &mut Report) -> Plan {
     let acl_file = one_file(&mut doors, report, "acl_file", |security| &security.acl_file);
     let name_from = one_name(&mut doors);
     for door in &mut doors {
-        if door.listener.requires_certificate && door.listener.ca_file.is_none() && door.listener.ca_directory.is_none()
+        if door.security.has_plugin {
+            hinder(
+                door,
+                "a plugin decided who came in and what they might do, and it is not there",
+            );
+        } else if door.listener.requires_certificate
+            && door.listener.ca_file.is_none()
+            && door.listener.ca_directory.is_none()
         {
             hinder(door, "it asks for certificates and names no authority (cafile)");
         } else if !door.is_anonymous
             && door.security.password_file.is_none()
             && door.listener.name_from.is_none()
-            && !door.security.has_plugin
             && password_file.is_some()
         {
             hinder(

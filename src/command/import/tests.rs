@@ -143,7 +143,17 @@ fn what_has_no_counterpart_is_said_and_secrets_are_not_shown() {
         assert!(fate(&report, line).starts_with("NOT CONVERTED"), "{line}: {report}");
     }
     assert!(
-        report.contains("8 lines: 1 converted, 0 not needed, 7 not converted"),
+        report.contains("8 lines: 0 converted, 0 not needed, 8 not converted"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_listener_whose_rights_came_from_a_plugin_is_left_out() {
+    let (settings, report) = import("plugin /dynsec.so\nallow_anonymous true\nlistener 1883 0.0.0.0\n");
+    assert!(!settings.contains("0.0.0.0"), "{settings}");
+    assert!(
+        fate(&report, "listener 1883 0.0.0.0").contains("left out: a plugin"),
         "{report}"
     );
 }
