@@ -3,7 +3,7 @@
 mod drain;
 mod watchdog;
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,16 @@ impl Signals {
             hup: signal(SignalKind::hangup())?,
             usr1: signal(SignalKind::user_defined1())?,
         })
+    }
+
+    /// Whether one has come that stops the broker, and that nobody has heard.
+    pub(crate) async fn has_stop(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            _ = self.term.recv() => true,
+            _ = self.int.recv() => true,
+            () = ready(()) => false,
+        }
     }
 }
 
@@ -136,6 +146,10 @@ impl Life<'_> {
             Wish::Stop => {}
             Wish::Reload(reply) => drop(reply.send(self.reload("operator").await)),
             Wish::Plan(file, reply) => drop(reply.send(self.reloader.plan(Some(file)).await.map_err(Declined))),
+            Wish::Drain(_, reply) if beside.check.is_some() => {
+                let why = "another binary is being asked whether it takes over; drain when it has answered";
+                drop(reply.send(Err(Declined(why.to_owned()))));
+            }
             Wish::Drain(order, reply) => {
                 self.drain(order, beside).await;
                 drop(reply.send(Ok(())));

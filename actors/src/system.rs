@@ -176,10 +176,20 @@ pub fn run(
                 house.suspend(limit).await;
                 house.stop().await;
                 quic.into_iter().for_each(QuicHouse::stop);
-                Ok(Ending::HandedOver(open_doors.hand_over(), successor))
+                Ok(make_way(&mut signals, &open_doors, successor).await)
             }
         }
     })
+}
+
+/// Leaves the sockets to another binary, unless the broker was told to stop while it closed.
+async fn make_way(signals: &mut Signals, open_doors: &OpenDoors, successor: Successor) -> Ending {
+    if signals.has_stop().await {
+        tracing::info!("told to stop while it made way: no other binary takes over");
+        open_doors.remove_files();
+        return Ending::Stopped;
+    }
+    Ending::HandedOver(open_doors.hand_over(), successor)
 }
 
 /// What one line knows and decides.

@@ -1,6 +1,6 @@
 //! `strowger upgrade`: has another binary take over in the process of a broker that runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -62,6 +62,13 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             && status.text("state") == "serving"
         {
             return judge(options, &before, &status);
+        }
+        if !Path::new("/proc").join(before.text("pid")).exists() {
+            return Err(Failure::Declined {
+                socket: options.broker.socket()?.display().to_string(),
+                what: "has ended",
+                why: "its process is gone; its log says why".to_owned(),
+            });
         }
     }
     Err(Failure::TimedOut { secs: options.wait })

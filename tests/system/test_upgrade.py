@@ -284,6 +284,23 @@ def test_the_file_that_was_replaced_takes_over(tmp_path):
         connected(port)
 
 
+def test_a_stop_that_comes_while_a_binary_makes_way_is_a_stop(start):
+    broker = start()
+    # One who says nothing is waited for.
+    with socket.create_connection(broker.address):
+        done = {}
+        thread = threading.Thread(target=lambda: done.update(result=upgrade(broker)))
+        thread.start()
+        deadline = time.monotonic() + 20
+        while "making way" not in broker.log():
+            assert time.monotonic() < deadline, broker.log()
+            time.sleep(0.01)
+        assert broker.stop() == 0
+        thread.join()
+    assert "no other binary takes over" in broker.log()
+    assert done["result"].returncode == 69 and "its process is gone" in done["result"].stderr
+
+
 def test_descriptors_do_not_pile_up(start):
     broker = start()
     counts = []
