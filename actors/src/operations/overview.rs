@@ -52,7 +52,7 @@ pub struct Overview {
     pub dropped: u64,
     /// PUBLISH packets that were refused.
     pub refused: u64,
-    /// Messages that the broker cannot account for: see [`broker::counters::law`]. 0 unless it has a fault.
+    /// Messages that the lines cannot account for; 0 unless the broker has a fault.
     pub unaccounted: u64,
     /// Bytes read from connections.
     pub bytes_in: u64,
