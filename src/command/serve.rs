@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let pid_file = PidFile::lock(&conf.daemon.pid_file)?;
     // What takes over from a daemon is one already.
     if options.daemon && takeover::past().upgrades == 0 {
-        return run_daemon((&layers, conf), pid_file.as_ref());
+        return run_daemon((&layers, conf), pid_file);
     }
     serve((&layers, conf), pid_file.as_ref(), &mut Report::nobody())
 }
@@ -73,16 +73,18 @@ fn serve((layers, conf): Read<'_>, pid_file: Option<&PidFile>, report: &mut Repo
 }
 
 /// What can be known is found out while the terminal is there.
-fn run_daemon((layers, conf): Read<'_>, pid_file: Option<&PidFile>) -> Result<(), Failure> {
+fn run_daemon((layers, conf): Read<'_>, pid_file: Option<PidFile>) -> Result<(), Failure> {
     if conf.log.file.is_empty() {
         let what = "a daemon has no terminal to write its log to; set log.file, for example --set log.file=/var/log/strowger.log";
         return Err(Failure::Usage(what.to_owned()));
     }
     daemon::check(conf)?;
-    match background::begin(&conf.daemon, pid_file)? {
+    match background::begin(&conf.daemon, pid_file.as_ref())? {
         Side::Command(result) => result,
         Side::Daemon(mut report) => {
-            let served = serve((layers, conf), pid_file, &mut report);
+            let served = serve((layers, conf), pid_file.as_ref(), &mut report);
+            // Whoever hears of the failure may start another at once, and finds neither file nor lock.
+            drop(pid_file);
             if let Err(failure) = &served {
                 tracing::error!(error = %failure, "the broker ends");
                 report.failed(failure);
