@@ -32,12 +32,15 @@ class Postbox:
     def __init__(self, broker, name="postbox", qos=1):
         self.broker, self.name, self.qos = broker, name, qos
         self.posted, self.acked = [], []
+        self.goodbye = None
         with Wire.open(broker.address, name, **KEPT) as wire:
             assert wire.subscribe(f"{name}/+", qos=qos) == [qos]
             wire.leave()
 
     def post(self, wire, payload, *, qos=1, key="post", **properties):
         """Publishes one message over `wire`; gives the reason of its PUBACK or PUBREC, None where the broker closed.
+
+        `goodbye` has the reason of its DISCONNECT then, None if there was none.
 
         The payload goes out with a number before it, so that no two are the same.
         A broker that does not answer at all is a failure: neither an acknowledgement nor a refusal.
@@ -60,6 +63,7 @@ class Postbox:
         """Waits for the answer to a message that is on its way."""
         answer = wire.receive(timeout)
         if answer is None or answer.kind == Kind.DISCONNECT:
+            self.goodbye = answer and answer.reason
             return None
         assert answer.kind == (Kind.PUBACK if qos == 1 else Kind.PUBREC), answer
         assert answer.packet_id == packet_id
