@@ -67,6 +67,10 @@ class Receiver:
         last = self.intervals[-1] if self.intervals else Interval(asked=NEVER)
         return last.granted if last.ending == NEVER else NEVER
 
+    def may_have_missed(self, message):
+        """Whether its first sending, and not the one that came, may have been before the subscription's time."""
+        return message.attempts > 1 and bool(self.intervals) and self.intervals[-1].granted > message.sent
+
     def count(self, message):
         counts = self.counts.get(message.stream.number)
         return counts[message.number] if counts and message.number < len(counts) else 0
@@ -142,7 +146,7 @@ class Ledger:
         if number >= len(counts):
             counts.extend(bytes(number + 1 - len(counts)))
         high = receiver.high.get(stream, -1)
-        if counts[number] == 0 and number < high and not receiver.group:
+        if counts[number] == 0 and number < high and not receiver.group and not receiver.may_have_missed(message):
             self.find("disorder", f"{self.describe(message)}: {receiver.name} got it first behind {high}")
         counts[number] = min(255, counts[number] + 1)
         receiver.high[stream] = max(high, number)

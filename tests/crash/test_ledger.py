@@ -90,6 +90,29 @@ def test_a_later_message_before_an_earlier_one_is_disorder(history):
     assert history.findings() == {"disorder": 1}
 
 
+@pytest.mark.parametrize("attempts,findings", [(2, {}), (1, {"disorder": 1})])
+def test_what_the_subscription_came_too_late_for_may_come_again_behind_the_next(history, attempts, findings):
+    stream = history.stream(qos=1)
+    missed = history.publish(stream, is_acked=False)
+    receiver = history.receiver()
+    later = history.publish(stream, is_acked=False)
+    for one in (missed, later):
+        one.attempts = attempts
+    for one in (later, missed):
+        history.deliver(receiver, one)
+    assert history.findings() == findings
+
+
+def test_what_was_sent_after_the_subscription_is_in_order_also_when_it_is_sent_again(history):
+    stream, receiver = history.stream(qos=1), history.receiver()
+    messages = [history.publish(stream, is_acked=False) for _ in range(2)]
+    for one in messages:
+        one.attempts = 2
+    for one in reversed(messages):
+        history.deliver(receiver, one)
+    assert history.findings() == {"disorder": 1}
+
+
 def test_a_shared_group_needs_one_copy_and_no_second(history):
     stream = history.stream()
     one, other = (history.receiver(name, group="crew") for name in ("one", "other"))
