@@ -20,9 +20,10 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::error::Error;
-use browsers::Browsers;
+use browsers::{Browsers, SessionId};
 use lockout::Lockout;
 pub(crate) use standing::Standing;
+use tokens::Key;
 use watch::Watch;
 
 pub(crate) mod browsers;
@@ -82,6 +83,10 @@ pub(crate) struct Caller {
     /// As logs name it: of the token, of the certificate, or "admin.sock".
     pub(crate) name: String,
     pub(crate) role: Role,
+    /// What the tokens file knows him by; `None`: he came by the socket.
+    key: Option<Key>,
+    /// His browser's session, if he came by one.
+    session: Option<SessionId>,
 }
 
 /// How a connection came in, noted when it was accepted.
@@ -134,6 +139,8 @@ impl Access {
             return Ok(Some(Caller {
                 name: "admin.sock".to_owned(),
                 role: Role::Admin,
+                key: None,
+                session: None,
             }));
         }
         if let Some(said) = request.headers().get(AUTHORIZATION) {
@@ -155,7 +162,19 @@ impl Access {
         Ok(role.map(|role| Caller {
             name: name.clone(),
             role,
+            key: Some(Key::Certificate),
+            session: None,
         }))
+    }
+
+    /// Whether he would be let in with the same role again: his session has not ended, his token is neither removed nor
+    /// replaced by another of the same name, and no other role was given to it.
+    fn holds(&self, caller: &Caller, now: Instant) -> bool {
+        if caller.key.is_none() {
+            return true;
+        }
+        let is_open = |session: &SessionId| held(&self.browsers).is_open(session, now);
+        caller.session.as_ref().is_none_or(is_open) && held(&self.tokens).current(now).has(caller)
     }
 
     /// Who has this token.
@@ -197,7 +216,7 @@ impl Access {
         let Some(caller) = held(&self.browsers).caller(session, now) else {
             return Ok(None);
         };
-        if !held(&self.tokens).current(now).has(&caller) {
+        if !self.holds(&caller, now) {
             held(&self.browsers).end(session);
             return Ok(None);
         }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use utoipa::OpenApi;
 
 use crate::Broker;
@@ -27,8 +27,6 @@ const CONSOLES_MAX: usize = 32;
 const FRAME_BYTES_MAX: usize = 1 << 20;
 /// Bytes of the broker that one frame to the browser holds.
 const READ_BYTES: usize = 16 << 10;
-/// Between two looks whether the operator may still have it.
-const STANDING_INTERVAL: Duration = Duration::from_secs(1);
 /// For a browser to take the word that it is over.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// The name of MQTT among the protocols in a WebSocket: [MQTT-6.0.0-3] in both versions.
@@ -117,17 +115,10 @@ async fn relay(session: Session, frames: AggregatedMessageStream, stream: UnixSt
             || close(CloseCode::Normal, "the broker has ended the connection"),
             |_| close(CloseCode::Error, "the connection to the broker is gone"),
         ),
-        () = fall(&standing) => close(CloseCode::Policy, "the token of this operator holds no more"),
+        () = standing.fall() => close(CloseCode::Policy, "the token or the session of this operator holds no more"),
     };
     // The browser may have gone first, or take nothing: its place is another's then.
     let _ = timeout(FAREWELL, session.close(Some(reason))).await;
-}
-
-/// Waits until the operator may not have it any more.
-async fn fall(standing: &Standing) {
-    while standing.holds() {
-        sleep(STANDING_INTERVAL).await;
-    }
 }
 
 /// From the browser to the broker; says why it ended.

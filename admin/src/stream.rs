@@ -8,6 +8,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Bytes;
 use futures_util::stream::unfold;
 use serde::Serialize;
+use tokio::select;
 use tokio::time::timeout;
 
 use crate::access::Standing;
@@ -73,9 +74,12 @@ pub(crate) fn answer(source: impl Source + 'static, standing: Standing) -> Resul
             let text = if is_first {
                 ": listening\n\n".to_owned()
             } else {
-                match timeout(HEARTBEAT, source.next()).await {
-                    Ok(text) => text?,
-                    Err(_) => ": nothing yet\n\n".to_owned(),
+                select! {
+                    () = standing.fall() => return None,
+                    told = timeout(HEARTBEAT, source.next()) => match told {
+                        Ok(text) => text?,
+                        Err(_) => ": nothing yet\n\n".to_owned(),
+                    },
                 }
             };
             standing

@@ -198,6 +198,38 @@ def test_what_a_removed_token_listens_to_ends(tmp_path):
         office.close()
 
 
+def log_in(office, role):
+    """A browser's session: the cookie that holds it."""
+    status, headers, _ = office.ask("POST", "/api/v1/login", body={"token": office.tokens[role]})
+    assert status == 200
+    return headers["Set-Cookie"].split(";")[0]
+
+
+def test_what_a_browser_listens_to_ends_with_its_session(tmp_path):
+    office = Office(tmp_path)
+    try:
+        for leave in ("log out", "rotate"):
+            cookie = log_in(office, "viewer")
+            head = f"Host: strowger\r\nCookie: {cookie}\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", office.port), timeout=30) as events:
+                events.sendall(f"GET /api/v1/events HTTP/1.1\r\n{head}".encode())
+                while b": listening" not in events.recv(4096):
+                    pass
+                if leave == "log out":
+                    headers = {"Cookie": cookie, "X-Strowger": "1"}
+                    assert office.ask("DELETE", "/api/v1/login", headers=headers)[0] == 204
+                else:
+                    run("token", "remove", "viewer", "--file", str(office.file))
+                    run("token", "add", "viewer", "--role", "viewer", "--file", str(office.file))
+                began = time.monotonic()
+                while events.recv(4096):
+                    pass
+                assert time.monotonic() - began < 8, "it ends before its next heartbeat"
+            assert office.ask("GET", "/api/v1/overview", headers={"Cookie": cookie})[0] == 401
+    finally:
+        office.close()
+
+
 def test_the_socket_is_for_the_brokers_user_alone(office):
     assert office.socket.stat().st_mode & 0o777 == 0o600
     with socket.socket(socket.AF_UNIX) as wire:

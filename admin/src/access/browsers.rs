@@ -14,14 +14,18 @@ use super::Caller;
 /// The cookie's name.
 const COOKIE: &str = "strowger-session";
 const SESSION_BYTES: usize = 32;
-/// Sessions at once; then the oldest ends.
+/// Sessions at once; then the oldest ends of the operator who has most of them.
 const SESSIONS_MAX: usize = 1000;
 
 /// See the module. Sessions are found by their hash: what is compared says nothing of what is secret.
 pub(crate) struct Browsers {
     duration: Duration,
-    sessions: HashMap<[u8; 32], Session>,
+    sessions: HashMap<SessionId, Session>,
 }
+
+/// What a session is known by here: the hash of what the cookie holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct SessionId([u8; 32]);
 
 struct Session {
     caller: Caller,
@@ -46,10 +50,7 @@ impl Browsers {
         self.sessions
             .retain(|_, session| now.saturating_duration_since(session.begun) < duration);
         if self.sessions.len() >= SESSIONS_MAX {
-            let oldest = self.sessions.iter().min_by_key(|(_, session)| session.begun);
-            if let Some(oldest) = oldest.map(|(hash, _)| *hash) {
-                self.sessions.remove(&oldest);
-            }
+            self.make_room(&caller.name);
         }
         let mut bytes = [0; SESSION_BYTES];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
@@ -58,10 +59,39 @@ impl Browsers {
         Ok(secret)
     }
 
+    /// Ends the oldest session of whoever would have most with one more for `name`, who ends his own rather than another's:
+    /// however often one logs in, others stay.
+    fn make_room(&mut self, name: &str) {
+        let mut counts = HashMap::from([(name, 1_usize)]);
+        for session in self.sessions.values() {
+            *counts.entry(&session.caller.name).or_default() += 1;
+        }
+        let most = counts.iter().max_by_key(|(whose, count)| (**count, **whose == name));
+        let most = most.map_or(name, |(whose, _)| *whose);
+        let of_most = self.sessions.iter().filter(|(_, session)| session.caller.name == most);
+        let oldest = of_most.min_by_key(|(_, session)| session.begun);
+        if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+            self.sessions.remove(&oldest);
+        }
+    }
+
     /// Whose session this is.
     pub(super) fn caller(&self, secret: &str, now: Instant) -> Option<Caller> {
-        let session = self.sessions.get(&hash(secret))?;
-        (now.saturating_duration_since(session.begun) < self.duration).then(|| session.caller.clone())
+        let id = hash(secret);
+        let session = self.sessions.get(&id).filter(|session| self.lasts(session, now))?;
+        Some(Caller {
+            session: Some(id),
+            ..session.caller.clone()
+        })
+    }
+
+    /// Whether this one has begun and not ended.
+    pub(super) fn is_open(&self, id: &SessionId, now: Instant) -> bool {
+        self.sessions.get(id).is_some_and(|session| self.lasts(session, now))
+    }
+
+    fn lasts(&self, session: &Session, now: Instant) -> bool {
+        now.saturating_duration_since(session.begun) < self.duration
     }
 
     pub(super) fn end(&mut self, secret: &str) {
@@ -90,6 +120,6 @@ pub(super) fn session_in(cookies: &str) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
-fn hash(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
+fn hash(secret: &str) -> SessionId {
+    SessionId(Sha256::digest(secret.as_bytes()).into())
 }

@@ -1,16 +1,20 @@
 //! Those whose answer goes on for long: whether they may still have it.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::web::Data;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{Access, Caller, Way, held};
+use super::{Access, Caller};
+
+/// Between two looks whether the operator may still have it.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Somebody who was let in, and how he stands since.
 pub(crate) struct Standing {
     access: Option<Data<Access>>,
     caller: Caller,
-    is_by_socket: bool,
 }
 
 impl Standing {
@@ -19,13 +23,19 @@ impl Standing {
         Self {
             access: request.app_data::<Data<Access>>().cloned(),
             caller,
-            is_by_socket: request.conn_data::<Way>() == Some(&Way::Socket),
         }
     }
 
-    /// Whether he would be let in with the same role again: his token is not removed, and no other role was given to it.
+    /// Waits until he would not.
+    pub(crate) async fn fall(&self) {
+        while self.holds() {
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// Whether he would be let in with the same role again, by the same token or session.
     pub(crate) fn holds(&self) -> bool {
-        let has = |access: &Data<Access>| held(&access.tokens).current(Instant::now()).has(&self.caller);
-        self.is_by_socket || self.access.as_ref().is_some_and(has)
+        let access = self.access.as_ref();
+        access.is_some_and(|access| access.holds(&self.caller, Instant::now()))
     }
 }

@@ -210,6 +210,76 @@ fn a_token_that_is_removed_is_none_within_a_second() {
     assert!(watch.current(later).caller(&secrets[1]).is_some());
 }
 
+/// Gives the name another token of the same role, as somebody does who fears that the first is known.
+fn rotate(tokens_file: &std::path::Path, name: &str, role: Role) {
+    let text = fs::read_to_string(tokens_file).expect("the file");
+    let (_, key) = tokens::generate().expect("random numbers");
+    let name = name.to_owned();
+    let text = tokens::remove(&text, &name).expect("there");
+    let text = tokens::put(&text, &Token { name, role, key }).expect("a good file");
+    fs::write(tokens_file, text).expect("written");
+    let file = fs::File::options().write(true).open(tokens_file).expect("the file");
+    let later = std::time::SystemTime::now() + Duration::from_secs(10);
+    file.set_modified(later).expect("another time than the file had");
+}
+
+#[test]
+fn a_session_ends_with_the_very_token_that_began_it() {
+    let (_directory, settings, secrets) = book();
+    let access = Access::new(&settings);
+    let now = Instant::now();
+    let caller = access.trade(&secrets[0], None, now).expect("known");
+    let secret = held(&access.browsers).begin(caller, now).expect("random numbers");
+    let request = TestRequest::default().insert_header((COOKIE, format!("strowger-session={secret}")));
+    let request = request.to_http_request();
+    let viewer = access.browser(&request, now).expect("a look").expect("a session");
+    assert!(access.holds(&viewer, now));
+
+    rotate(&settings.tokens_file, "viewer", Role::Viewer);
+    let later = now + Duration::from_secs(1);
+    assert!(!access.holds(&viewer, later), "what goes on for long");
+    assert_eq!(access.browser(&request, later).expect("a look"), None);
+}
+
+#[test]
+fn what_goes_on_for_long_ends_with_its_session_and_no_other() {
+    let (_directory, settings, secrets) = book();
+    let access = Access::new(&settings);
+    let now = Instant::now();
+    let begin = || {
+        let caller = access.trade(&secrets[0], None, now).expect("known");
+        let mut browsers = held(&access.browsers);
+        let secret = browsers.begin(caller, now).expect("random numbers");
+        let caller = browsers.caller(&secret, now).expect("a session");
+        (secret, caller)
+    };
+    let ((left, of_left), (_, of_other)) = (begin(), begin());
+    held(&access.browsers).end(&left);
+    assert!(!access.holds(&of_left, now));
+    assert!(access.holds(&of_other, now));
+    assert!(!access.holds(&of_other, now + settings.session), "its time is over");
+}
+
+#[test]
+fn whoever_logs_in_again_and_again_pushes_nobody_else_out() {
+    let (_directory, settings, secrets) = book();
+    let access = Access::new(&settings);
+    let now = Instant::now();
+    let begin = |secret: &str, now| {
+        let caller = access.trade(secret, None, now).expect("known");
+        held(&access.browsers).begin(caller, now).expect("random numbers")
+    };
+    let admin = begin(&secrets[2], now);
+    let later = now + Duration::from_millis(1);
+    let viewers: Vec<String> = (0..1100).map(|_| begin(&secrets[0], later)).collect();
+    let is_open = |secret: &String| held(&access.browsers).caller(secret, later).is_some();
+    assert!(is_open(&admin));
+    assert_eq!(viewers.iter().filter(|secret| is_open(secret)).count(), 999);
+    assert!(viewers.last().is_some_and(is_open), "the latest is in");
+    let operator = begin(&secrets[1], later);
+    assert!(is_open(&admin) && is_open(&operator), "whoever has most makes room");
+}
+
 #[test]
 fn a_certificate_has_the_role_of_its_name_and_a_token_is_none() {
     let (_directory, settings, _) = book();

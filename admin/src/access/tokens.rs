@@ -218,5 +218,7 @@ pub(super) fn caller(tokens: &[Token], shown: &str) -> Option<Caller> {
     found.map(|token| Caller {
         name: token.name.clone(),
         role: token.role,
+        key: Some(token.key.clone()),
+        session: None,
     })
 }

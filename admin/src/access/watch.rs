@@ -84,9 +84,10 @@ impl Watch {
         (token.key == Key::Certificate).then_some(token.role)
     }
 
-    /// Whether this one stands there, with this role.
+    /// Whether this one stands there, with this role and this very token.
     pub(super) fn has(&self, caller: &Caller) -> bool {
+        let is_his = |token: &Token| token.name == caller.name && token.role == caller.role;
         let mut tokens = self.tokens.iter();
-        tokens.any(|token| token.name == caller.name && token.role == caller.role)
+        tokens.any(|token| is_his(token) && Some(&token.key) == caller.key.as_ref())
     }
 }
