@@ -243,7 +243,7 @@ section! {
         body_bytes_max: usize = 2_097_152, Range(KIB..=WIRE_BYTES_MAX), "bytes";
         /// How long a request may take to arrive and to be answered.
         timeout_secs: u64 = 10, Range(1..=3600), "seconds";
-        /// Wrong tokens from one address before it is locked out.
+        /// Wrong tokens from one address before it is locked out. Tokens that "strowger token" made are let in all the same.
         failures_max: u32 = 10, Range(1..=1_000_000), "wrong tokens";
         /// How long an address is locked out.
         lockout_secs: u64 = 60, Range(1..=86_400), "seconds";

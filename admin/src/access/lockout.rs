@@ -58,13 +58,6 @@ impl Lockout {
         failed.last = now;
         failed.times == self.failures_max
     }
-
-    /// Forgets the failures of an address that has shown a good token.
-    pub(super) fn forgive(&mut self, address: Option<IpAddr>) {
-        if let Some(address) = address {
-            self.failed.remove(&network(address));
-        }
-    }
 }
 
 fn network(address: IpAddr) -> IpAddr {

@@ -110,18 +110,62 @@ async fn metrics_may_be_open() {
 #[actix_web::test]
 async fn wrong_tokens_lock_their_address_out_and_no_other() {
     let (_directory, settings, secrets) = book();
+    // Somebody has chosen this one himself, so that it can be guessed.
+    let hash: [u8; 32] = sha2::Digest::finalize(sha2::Digest::chain_update(sha2::Sha256::default(), "secret")).into();
+    let chosen = Token {
+        name: "chosen".to_owned(),
+        role: Role::Viewer,
+        key: Key::Sha256(hash),
+    };
+    let text = fs::read_to_string(&settings.tokens_file).expect("the file");
+    fs::write(&settings.tokens_file, tokens::put(&text, &chosen).expect("a good file")).expect("written");
     let app = app!(settings);
+    let ask = async |peer: &str, token: &str| {
+        let response = call_service(&app, bearer(from(peer), token).uri("/viewer").to_request()).await;
+        let has_end = response.headers().contains_key("retry-after");
+        (response.status(), has_end)
+    };
+    assert_eq!(ask(PEER, "secret").await, (StatusCode::OK, false));
     for _ in 0..3 {
-        let response = call_service(&app, bearer(from(PEER), "wrong").uri("/viewer").to_request()).await;
-        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(ask(PEER, "wrong").await, (StatusCode::UNAUTHORIZED, false));
     }
-    let response = call_service(&app, bearer(from(PEER), &secrets[2]).uri("/viewer").to_request()).await;
-    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert!(response.headers().contains_key("retry-after"));
-    let elsewhere = bearer(from("192.0.2.8:1"), &secrets[2]).uri("/viewer");
+    // Right or wrong: whoever guesses does not learn it.
+    let (strange, _) = tokens::generate().expect("random numbers");
+    for token in ["secret", "wrong", &strange] {
+        assert_eq!(ask(PEER, token).await, (StatusCode::TOO_MANY_REQUESTS, true), "{token}");
+    }
     assert_eq!(
-        call_service(&app, elsewhere.to_request()).await.status(),
-        StatusCode::OK
+        ask(PEER, &secrets[2]).await,
+        (StatusCode::OK, false),
+        "nobody guesses it"
+    );
+    assert_eq!(
+        ask(PEER, "secret").await.0,
+        StatusCode::TOO_MANY_REQUESTS,
+        "and it frees nobody"
+    );
+    assert_eq!(ask("192.0.2.8:1", "secret").await, (StatusCode::OK, false));
+}
+
+#[actix_web::test]
+async fn the_scheme_has_no_case_and_other_schemes_are_no_guesses() {
+    let (_directory, settings, secrets) = book();
+    let app = app!(settings);
+    let ask = async |said: String| {
+        let request = from(PEER).uri("/viewer").insert_header((AUTHORIZATION, said));
+        call_service(&app, request.to_request()).await.status()
+    };
+    for scheme in ["Bearer", "bearer", "BEARER", "Bearer "] {
+        let status = ask(format!("{scheme} {}", secrets[0])).await;
+        assert_eq!(status, StatusCode::OK, "{scheme}");
+    }
+    for _ in 0..5 {
+        assert_eq!(ask("Basic YW5uOnNlY3JldA==".to_owned()).await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(
+        ask("Bearer wrong".to_owned()).await,
+        StatusCode::UNAUTHORIZED,
+        "the first guess"
     );
 }
 

@@ -157,6 +157,12 @@ pub fn generate() -> std::io::Result<(String, Key)> {
     Ok((token, key))
 }
 
+/// Whether it has the form of what [`generate`] gives: as many random bytes as nobody guesses.
+pub(super) fn is_of_our_making(token: &str) -> bool {
+    let random = token.strip_prefix(PREFIX).map(|random| URL_SAFE_NO_PAD.decode(random));
+    matches!(random, Some(Ok(bytes)) if bytes.len() == TOKEN_BYTES)
+}
+
 /// The text of a file with one more token.
 ///
 /// # Errors
