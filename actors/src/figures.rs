@@ -18,8 +18,10 @@ pub struct Figures {
     pub version: String,
     /// Since its start.
     pub uptime: Duration,
-    /// Each line's, by its number; `None`: it did not answer in time, or has ended.
+    /// Each line's as it answered last, by its number; `None`: it never has.
     pub lines: Vec<Option<LineFigures>>,
+    /// Whether each line answered this time; one that did not is stuck or has ended.
+    pub answering: Vec<bool>,
     /// The listeners.
     pub listeners: Vec<ListenerFigures>,
     /// Subscriptions of all sessions.

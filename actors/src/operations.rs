@@ -14,13 +14,16 @@ pub use recorder::Trace;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::Addr;
+use actix::{Addr, MailboxError};
 use auth::Chain;
 use broker::counters::Counters;
+use tokio::time::timeout_at;
 
 use self::life::Course;
-use crate::clock::Clock;
+use self::metrics::Heard;
+use crate::clock::{Clock, deadline};
 use crate::events::Events;
 use crate::figures::Probes;
 use crate::message::Count;
@@ -47,6 +50,9 @@ pub use overview::Overview;
 pub use publish::{Outcome, Properties, Publication};
 pub use retained::{Deletion, RetainedMessage, Tree, TreeLevel};
 pub use subscriptions::{Subscription, SubscriptionFilter};
+
+/// For all lines to answer a question about their counts.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why an operator has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +83,7 @@ impl Unanswered {
 #[derive(Clone)]
 pub struct Operations {
     house: Arc<House>,
+    heard: Arc<Heard>,
 }
 
 /// Everyone who has an answer.
@@ -106,7 +113,10 @@ impl fmt::Debug for Operations {
 
 impl Operations {
     pub(crate) fn new(house: House) -> Self {
-        Self { house: Arc::new(house) }
+        Self {
+            house: Arc::new(house),
+            heard: Arc::default(),
+        }
     }
 
     /// Those of a broker without lines, for tests of who passes questions on.
@@ -158,12 +168,46 @@ impl Operations {
         &self.house.version
     }
 
-    /// What each line has counted since its start; a line that has ended is left out.
+    /// What each line has counted since its start; a line that is stuck or has ended is left out.
     pub async fn counters(&self) -> Vec<Counters> {
-        let mut counters = Vec::with_capacity(self.house.lines.len());
-        for line in &self.house.lines {
-            counters.extend(line.send(Count).await);
-        }
-        counters
+        let asked = self.house.lines.iter().map(|line| line.send(Count)).collect();
+        answers(asked).await.into_iter().flatten().collect()
+    }
+}
+
+/// What the lines answer to a question that all of them have been asked, by one deadline for all; `None`: it did not come.
+async fn answers<T>(asked: Vec<impl Future<Output = Result<T, MailboxError>>>) -> Vec<Option<T>> {
+    let deadline = tokio::time::Instant::from_std(deadline(PATIENCE));
+    let mut answers = Vec::with_capacity(asked.len());
+    for answer in asked {
+        // One that has come by the deadline is taken, however late it is looked at.
+        let answer = timeout_at(deadline, answer).await;
+        answers.push(answer.ok().and_then(Result::ok));
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::Pin;
+
+    use super::*;
+
+    type Answer = Pin<Box<dyn Future<Output = Result<u8, MailboxError>>>>;
+
+    #[actix_rt::test]
+    async fn lines_that_are_stuck_cost_one_deadline_and_no_answer_of_others() {
+        let asked: Vec<Answer> = vec![
+            Box::pin(pending()),
+            Box::pin(ready(Ok(1))),
+            Box::pin(pending()),
+            Box::pin(ready(Err(MailboxError::Closed))),
+            Box::pin(pending()),
+            Box::pin(ready(Ok(2))),
+        ];
+        let begun = crate::clock::instant();
+        assert_eq!(answers(asked).await, [None, Some(1), None, None, None, Some(2)]);
+        assert!(crate::clock::since(begun) < 2 * PATIENCE);
     }
 }

@@ -15,7 +15,7 @@ families! {
     Gauge BUILD "strowger_build_info" ["version"] "Always 1; the label says which version runs.";
     Gauge UPTIME "strowger_uptime_seconds" [] "Since the broker started.";
     Gauge LINES "strowger_lines" [] "Lines of the broker; each is a thread.";
-    Gauge ANSWERS "strowger_line_answers" ["line"] "1 if the line answered the scrape in time, 0 if it is stuck or has ended.";
+    Gauge ANSWERS "strowger_line_answers" ["line"] "1 if the line answered the scrape in time, 0 if it is stuck or has ended; its other figures are those of its last answer then.";
     Histogram LAG "strowger_line_lag_seconds" ["line"] "How late the line's own timer was, at each of its looks: so long everything waits that comes to the line.";
     Counter TURNS "strowger_line_turns_total" ["line"] "Turns that the line has ended: each writes the outboxes of its connections once.";
     Gauge MAILBOX "strowger_line_mailbox_messages" ["line"] "Turns' worth of messages from other lines that wait for this one.";
@@ -49,10 +49,10 @@ pub(super) fn fill(page: &mut Page, figures: &Figures, requests: &Arc<Requests>)
     page.count(&BUILD, &[&figures.version], 1);
     page.add(&UPTIME, &[], figures.uptime.as_secs_f64());
     page.count(&LINES, &[], figures.lines.len() as u64);
-    for (line, answer) in figures.lines.iter().enumerate() {
+    for (line, (known, is_answering)) in figures.lines.iter().zip(&figures.answering).enumerate() {
         let line = line.to_string();
-        page.count(&ANSWERS, &[&line], u64::from(answer.is_some()));
-        if let Some(of_line) = answer {
+        page.count(&ANSWERS, &[&line], u64::from(*is_answering));
+        if let Some(of_line) = known {
             fill_line(page, &line, of_line);
         }
     }
