@@ -23,6 +23,12 @@ impl Clock {
         }
     }
 
+    /// When it began.
+    #[must_use]
+    pub(crate) fn begun(&self) -> Millis {
+        self.begun
+    }
+
     /// The time at this moment.
     #[must_use]
     pub(crate) fn now(&self) -> Millis {

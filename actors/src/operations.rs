@@ -210,4 +210,13 @@ mod tests {
         assert_eq!(answers(asked).await, [None, Some(1), None, None, None, Some(2)]);
         assert!(crate::clock::since(begun) < 2 * PATIENCE);
     }
+
+    #[actix_rt::test]
+    async fn the_start_is_always_at_the_same_time() {
+        let operations = Operations::of_nobody().await;
+        let started_at = operations.overview().await.started_at;
+        for _ in 0..10_000 {
+            assert_eq!(operations.overview().await.started_at, started_at);
+        }
+    }
 }

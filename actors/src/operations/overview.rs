@@ -76,7 +76,7 @@ impl Operations {
         Overview {
             version: house.version.clone(),
             node: node(),
-            started_at: house.clock.now().0.saturating_sub(uptime_millis),
+            started_at: house.clock.begun().0,
             uptime_secs: uptime_millis / 1000,
             is_ready: self.stage() == Stage::Serving,
             is_draining: self.stage() == Stage::Draining,
