@@ -3,10 +3,7 @@
 use crate::configuration::{Configuration, SECTIONS};
 use crate::error::Error;
 use crate::live::Live;
-use crate::loaded::{Loaded, is_secret};
-
-/// What stands in the place of a secret.
-const HIDDEN: &str = "\"(secret)\"";
+use crate::loaded::{Loaded, shown};
 
 /// A setting with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,17 +36,11 @@ impl Loaded {
         let mut entries = Vec::new();
         for setting in SECTIONS.iter().flat_map(|section| section.settings) {
             let name = setting.name();
-            let value = setting.find(&values);
-            let is_given = value.is_some_and(|value| value.as_str().is_none_or(|text| !text.is_empty()));
-            let text = value.map(ToString::to_string).unwrap_or_default();
+            let value = setting.find(&values).map(|value| shown(&name, value));
             entries.push(Entry {
                 section: setting.section,
                 key: setting.key,
-                value: if is_given && is_secret(&name) {
-                    HIDDEN.to_owned()
-                } else {
-                    text
-                },
+                value: value.as_ref().map(ToString::to_string).unwrap_or_default(),
                 origin: self.origin(&name).unwrap_or_default().to_owned(),
                 default: setting.find(&defaults).map(ToString::to_string).unwrap_or_default(),
                 meaning: setting.meaning(),
@@ -63,6 +54,40 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use crate::Layers;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (key, value, expected) in [
+            (
+                "http_url",
+                "https://ann:planted@localhost:9/a?b@c",
+                "https://(secret)@localhost:9/a?b@c",
+            ),
+            (
+                "http_url",
+                "https://planted@auth.example.com",
+                "https://(secret)@auth.example.com",
+            ),
+            ("http_url", "https://auth.example.com/@x", "https://auth.example.com/@x"),
+            (
+                "jwt_keys",
+                "https://ann:pl@nted@keys.example.com/",
+                "https://(secret)@keys.example.com/",
+            ),
+        ] {
+            let loaded = Layers::default()
+                .set(&format!("auth.{key}={value}"))
+                .load()
+                .expect("good settings");
+            let entries = loaded.entries().expect("the table");
+            let entry = entries.iter().find(|entry| entry.key == key).expect("listed");
+            assert_eq!(entry.value, format!("\"{expected}\""));
+            assert!(loaded.to_string().contains(expected), "{loaded}");
+            let default = Layers::default().load().expect("good settings").configuration;
+            let changes = crate::changes(&default, &loaded.configuration).expect("the table");
+            assert!(changes.iter().any(|change| change.after == entry.value), "{changes:?}");
+        }
+    }
 
     #[test]
     fn every_setting_is_listed_and_secrets_are_hidden() {

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use crate::configuration::{Configuration, SECTIONS};
 use crate::error::Error;
-use crate::loaded::{Loaded, is_secret};
+use crate::loaded::{Loaded, shown};
 use crate::table::Setting;
 
 /// When another value of a setting is in force.
@@ -122,14 +122,11 @@ pub fn changes(before: &Configuration, after: &Configuration) -> Result<Vec<Chan
             changes.extend(changes_of_listeners(old, new));
             continue;
         }
-        let shown = |value: Option<&Value>| match value {
-            Some(Value::String(text)) if is_secret(&setting.name()) && !text.is_empty() => "\"(secret)\"".to_owned(),
-            value => text_of(value),
-        };
+        let text = |value: Option<&Value>| text_of(value.map(|value| shown(&setting.name(), value)).as_ref());
         changes.push(Change {
             key: setting.name(),
-            before: shown(old),
-            after: shown(new),
+            before: text(old),
+            after: text(new),
             live: setting.live(),
         });
     }

@@ -11,9 +11,36 @@ use crate::error::Error;
 /// Settings whose values hold passwords.
 const SECRETS: [&str; 2] = ["auth.redis_url", "auth.sql_url"];
 
-/// Whether the value of a setting is not to be shown.
-pub(crate) fn is_secret(key: &str) -> bool {
-    SECRETS.contains(&key)
+/// What stands in the place of a secret.
+const HIDDEN: &str = "(secret)";
+
+/// The value of a setting as it may be shown: without what is secret in it.
+pub(crate) fn shown(key: &str, value: &Value) -> Value {
+    match value {
+        Value::String(text) if SECRETS.contains(&key) && !text.is_empty() => Value::String(HIDDEN.to_owned()),
+        Value::String(text) => Value::String(without_password(text)),
+        Value::Array(values) => Value::Array(values.iter().map(|value| shown(key, value)).collect()),
+        Value::Table(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), shown(key, value)));
+            Value::Table(fields.collect())
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => value.clone(),
+    }
+}
+
+/// An address of the web without the name and the password that may stand in it; any other text as it is.
+fn without_password(text: &str) -> String {
+    let parts = text.split_once("://").map(|(scheme, rest)| {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        (scheme, rest.split_at(end))
+    });
+    let Some((scheme, (authority, path))) = parts else {
+        return text.to_owned();
+    };
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{path}"),
+        None => text.to_owned(),
+    }
 }
 
 /// A configuration that was read. Its Display is TOML: each value with its origin in a comment, secrets apart.
@@ -48,11 +75,7 @@ impl fmt::Display for Loaded {
             for setting in section.settings {
                 let value = setting.find(&values).ok_or(fmt::Error)?;
                 let name = setting.name();
-                let is_hidden = is_secret(&name) && value.as_str().is_some_and(|text| !text.is_empty());
-                let line = match is_hidden {
-                    true => format!("{} = \"(secret)\"", setting.key),
-                    false => format!("{} = {value}", setting.key),
-                };
+                let line = format!("{} = {}", setting.key, shown(&name, value));
                 writeln!(f, "{line:<44} # {}", self.origin(&name).unwrap_or_default())?;
             }
         }
