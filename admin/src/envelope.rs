@@ -56,10 +56,10 @@ pub(crate) async fn seal(
 /// An error that actix found itself, in the form of all others.
 fn in_one_form(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    let is_ours = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json") || kind.as_bytes().starts_with(b"text/"));
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is = |start: &[u8]| kind.is_some_and(|kind| kind.starts_with(start));
+    // What actix says of an error of its own is text as well.
+    let is_ours = is(b"application/json") || is(b"text/") && response.response().error().is_none();
     if !(status.is_client_error() || status.is_server_error()) || is_ours {
         return response;
     }
@@ -74,6 +74,7 @@ fn in_one_form(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
                 request.path()
             )
         }
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is longer than admin.body_bytes_max; send less".to_owned(),
         _ => format!(
             "the request failed: {}",
             status.canonical_reason().unwrap_or("for a reason that has no name")

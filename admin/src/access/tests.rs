@@ -59,6 +59,7 @@ macro_rules! app {
                 .configure(|service| envelope::bounds(service, 1024))
                 .configure(login::routes)
                 .service(web::resource("/viewer").get(viewer).post(viewer))
+                .service(web::resource("/bytes").delete(async |_: web::Bytes| HttpResponse::Ok().finish()))
                 .service(web::resource("/operator").get(operator))
                 .service(web::resource("/admin").get(admin))
                 .service(web::resource("/metrics").get(metrics)),
@@ -225,6 +226,10 @@ async fn every_error_is_json_and_every_answer_protects_browsers() {
         (TestRequest::put().uri("/viewer"), StatusCode::METHOD_NOT_ALLOWED),
         (
             TestRequest::post().uri("/api/v1/login").set_json(&huge),
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
+        (
+            TestRequest::delete().uri("/bytes").set_payload(huge.clone()),
             StatusCode::PAYLOAD_TOO_LARGE,
         ),
         (
