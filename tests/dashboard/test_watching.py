@@ -128,3 +128,25 @@ def test_the_overview_counts_what_happens(house, desk):
         client.send(wire.publish("busy/a", str(number).encode()))
     expect(chart).to_have_attribute("aria-label", re.compile("highest of the last five minutes [1-9]"), timeout=10_000)
     expect(page.locator(".tile").filter(has_text="Connections")).to_contain_text(re.compile("[1-9]"))
+
+
+def test_what_is_not_accounted_for_is_what_the_broker_says(own_house, desk):
+    own = own_house()
+    sitting = desk(own)
+
+    def with_two_faults(route):
+        answer = route.fetch()
+        faults = 'strowger_messages_unaccounted{line="9",side="copies"} 3\n'
+        faults += 'strowger_messages_unaccounted{line="9",side="received"} -3\n'
+        route.fulfill(response=answer, body=answer.text() + faults)
+
+    def as_the_broker_counts(route):
+        answer = route.fetch()
+        overview = answer.json()
+        overview["messages"]["unaccounted"] = 6
+        route.fulfill(response=answer, json=overview)
+
+    sitting.page.route("**/metrics", with_two_faults)
+    sitting.page.route("**/api/v1/overview", as_the_broker_counts)
+    sitting.login("viewer")
+    expect(sitting.page.get_by_role("alert")).to_contain_text("6 messages are not accounted for")
