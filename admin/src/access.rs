@@ -22,6 +22,7 @@ use utoipa::ToSchema;
 use crate::error::Error;
 use browsers::{Browsers, SessionId};
 use lockout::Lockout;
+pub(crate) use lockout::network;
 pub(crate) use standing::Standing;
 use tokens::Key;
 use watch::Watch;

@@ -25,9 +25,11 @@ use crate::journal::Journal;
 use crate::knowledge::Knowledge;
 use crate::{Post, api, console, dashboard, health, metrics};
 
+mod places;
 mod socket;
 mod tls;
 
+use places::Places;
 pub use tls::TlsFiles;
 
 /// Threads that answer. Operators are few, and their questions are put to the broker, not answered here.
@@ -47,7 +49,8 @@ pub struct Settings {
     pub is_metrics_open: bool,
     /// Longest body of a request.
     pub body_bytes_max: usize,
-    /// How long a request may take until its answer begins, and a connection until its request is there.
+    /// How long a request may take until its answer begins, a connection until its request is there, and a caller until it
+    /// takes more of its answer.
     pub timeout: Duration,
     /// Wrong tokens from one address before it is not heard for a while.
     pub failures_max: u32,
@@ -57,6 +60,8 @@ pub struct Settings {
     pub session: Duration,
     /// Connections at once; more wait.
     pub connections_max: usize,
+    /// Connections of one address at once; more are closed.
+    pub address_connections_max: usize,
     /// What the daemon knows and the broker does not.
     pub knowledge: Arc<dyn Knowledge>,
     /// The log of the process.
@@ -200,6 +205,7 @@ async fn run(
     started: std::sync::mpsc::Sender<io::Result<()>>,
     mut arriving: mpsc::Receiver<UnixListener>,
 ) {
+    let places = Places::new(site.settings.address_connections_max, site.settings.timeout);
     let server = || {
         let (site, settings) = (site.clone(), Arc::clone(&site.settings));
         HttpServer::new(move || {
@@ -211,7 +217,10 @@ async fn run(
         .workers(WORKERS)
         .max_connections(settings.connections_max)
         .client_request_timeout(settings.timeout)
-        .on_connect(note_way)
+        .on_connect({
+            let places = places.clone();
+            move |connection, notes| greet(connection, notes, &places)
+        })
         .shutdown_timeout(1)
         .disable_signals()
     };
@@ -259,11 +268,16 @@ fn watch(server: actix_web::dev::Server) -> (ServerHandle, oneshot::Receiver<()>
     (handle, ended)
 }
 
-/// Notes how a connection came in, for [`crate::access`].
-fn note_way(connection: &dyn Any, notes: &mut Extensions) {
+/// Gives a connection its place and notes how it came in, for [`crate::access`].
+fn greet(connection: &dyn Any, notes: &mut Extensions, places: &Places) {
+    let tls = connection.downcast_ref::<TlsStream<TcpStream>>();
+    let wire = tls.map_or_else(|| connection.downcast_ref::<TcpStream>(), |tls| Some(tls.get_ref().0));
+    if let Some(place) = wire.and_then(|wire| places.seat(wire)) {
+        notes.insert(place);
+    }
     if connection.is::<UnixStream>() {
         notes.insert(Way::Socket);
-    } else if let Some(tls) = connection.downcast_ref::<TlsStream<TcpStream>>() {
+    } else if let Some(tls) = tls {
         let certificates = tls.get_ref().1.peer_certificates();
         let name = certificates
             .and_then(<[_]>::first)

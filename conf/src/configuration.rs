@@ -241,7 +241,7 @@ section! {
         metrics_access: MetricsAccess = MetricsAccess::Open, OneOf(MetricsAccess::WORDS);
         /// Length of the body of a request.
         body_bytes_max: usize = 2_097_152, Range(KIB..=WIRE_BYTES_MAX), "bytes";
-        /// How long a request may take to arrive and to be answered.
+        /// How long a request may take to arrive and to be answered, and how long a caller may take nothing of its answer.
         timeout_secs: u64 = 10, Range(1..=3600), "seconds";
         /// Wrong tokens from one address before it is locked out. Tokens that "strowger token" made are let in all the same.
         failures_max: u32 = 10, Range(1..=1_000_000), "wrong tokens";
@@ -251,6 +251,9 @@ section! {
         session_secs: u64 = 43_200, Range(60..=2_592_000), "seconds";
         /// Connections of operators at once; more wait.
         connections_max: usize = 128, Range(1..=100_000), "connections";
+        /// Connections of one address at once, so that no address has all of them; more are closed. Behind a proxy all
+        /// operators have one address.
+        address_connections_max: usize = 96, Range(1..=100_000), "connections";
     }
 }
 

@@ -76,7 +76,7 @@ mod tests {
             ),
         ] {
             let loaded = Layers::default()
-                .set(&format!("auth.{key}={value}"))
+                .set(format!("auth.{key}={value}"))
                 .load()
                 .expect("good settings");
             let entries = loaded.entries().expect("the table");

@@ -136,6 +136,7 @@ fn settings(
         lockout: Duration::from_secs(section.lockout_secs),
         session: Duration::from_secs(section.session_secs),
         connections_max: section.connections_max,
+        address_connections_max: section.address_connections_max,
         knowledge,
         journal: Arc::new(ProcessLog),
     })
