@@ -21,6 +21,8 @@ use utoipa::ToSchema;
 
 use crate::error::Error;
 use browsers::{Browsers, SessionId};
+use hosts::Hosts;
+pub(crate) use hosts::Loopback;
 use lockout::Lockout;
 pub(crate) use lockout::network;
 pub(crate) use standing::Standing;
@@ -28,6 +30,7 @@ use tokens::Key;
 use watch::Watch;
 
 pub(crate) mod browsers;
+mod hosts;
 mod lockout;
 pub(crate) mod login;
 mod standing;
@@ -109,11 +112,14 @@ pub(crate) struct AccessSettings {
     /// How long a browser's session lasts.
     pub(crate) session: Duration,
     pub(crate) is_metrics_open: bool,
+    /// Names by which open metrics may be asked for over the loopback, besides addresses.
+    pub(crate) metrics_hosts: Vec<String>,
 }
 
 /// The book of who may come in, and of who came.
 pub(crate) struct Access {
     is_metrics_open: bool,
+    metrics_hosts: Hosts,
     tokens: Mutex<Watch>,
     browsers: Mutex<Browsers>,
     lockout: Mutex<Lockout>,
@@ -123,6 +129,7 @@ impl Access {
     pub(crate) fn new(settings: &AccessSettings) -> Self {
         Self {
             is_metrics_open: settings.is_metrics_open,
+            metrics_hosts: Hosts::new(&settings.metrics_hosts),
             tokens: Mutex::new(Watch::new(settings.tokens_file.clone())),
             browsers: Mutex::new(Browsers::new(settings.session)),
             lockout: Mutex::new(Lockout::new(settings.failures_max, settings.lockout)),
@@ -319,9 +326,17 @@ impl FromRequest for Scraper {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let access = request.app_data::<Data<Access>>();
-        if access.is_some_and(|access| access.is_metrics_open) {
+        let Some(access) = access.filter(|access| access.is_metrics_open) else {
+            return ready(admit(request, Role::Viewer).map(|_| Self));
+        };
+        if access.metrics_hosts.take(request) {
             return ready(Ok(Self));
         }
-        ready(admit(request, Role::Viewer).map(|_| Self))
+        ready(admit(request, Role::Viewer).map(|_| Self).map_err(|_| {
+            Error::forbidden(
+                "the figures are not for whoever asks by this name: ask by an address, add the name to admin.metrics_hosts, \
+                 or send a token",
+            )
+        }))
     }
 }

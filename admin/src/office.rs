@@ -19,7 +19,7 @@ use actors::Operations;
 use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::access::{Access, AccessSettings, Way};
+use crate::access::{Access, AccessSettings, Loopback, Way};
 use crate::envelope::{self, Patience};
 use crate::journal::Journal;
 use crate::knowledge::Knowledge;
@@ -47,6 +47,8 @@ pub struct Settings {
     pub tokens_file: PathBuf,
     /// Whether the metrics are for everyone who reaches the listener.
     pub is_metrics_open: bool,
+    /// Names by which they are asked for then over the loopback, besides addresses.
+    pub metrics_hosts: Vec<String>,
     /// Longest body of a request.
     pub body_bytes_max: usize,
     /// How long a request may take until its answer begins, a connection until its request is there, and a caller until it
@@ -109,6 +111,7 @@ impl Office {
                 lockout: settings.lockout,
                 session: settings.session,
                 is_metrics_open: settings.is_metrics_open,
+                metrics_hosts: settings.metrics_hosts.clone(),
             })),
             requests: Data::new(Arc::default()),
             settings: Arc::new(settings),
@@ -274,6 +277,10 @@ fn greet(connection: &dyn Any, notes: &mut Extensions, places: &Places) {
     let wire = tls.map_or_else(|| connection.downcast_ref::<TcpStream>(), |tls| Some(tls.get_ref().0));
     if let Some(place) = wire.and_then(|wire| places.seat(wire)) {
         notes.insert(place);
+    }
+    let reached = wire.and_then(|wire| wire.local_addr().ok());
+    if reached.is_some_and(|reached| reached.ip().to_canonical().is_loopback()) {
+        notes.insert(Loopback);
     }
     if connection.is::<UnixStream>() {
         notes.insert(Way::Socket);

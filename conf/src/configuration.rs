@@ -9,7 +9,8 @@ use crate::listeners::LISTENERS;
 pub use crate::listeners::{ClientCertificate, FurtherListener, ProxyProtocol, TlsVersion, Transport};
 use crate::metrics::Metrics;
 use crate::rule::{
-    ACCOUNT_OR_NONE, ADMIN_BIND, BIND_OR_NONE, FILE_MODE, LOG_LEVEL, PATH, PATH_OR_NONE, TOPIC_FILTER, TOPIC_START,
+    ACCOUNT_OR_NONE, ADMIN_BIND, BIND_OR_NONE, FILE_MODE, HOST, LOG_LEVEL, PATH, PATH_OR_NONE, TOPIC_FILTER,
+    TOPIC_START,
 };
 use crate::table::Allowed::{self, List, OneOf, Range, Text};
 use crate::table::{Section, Setting, Tables, choice, element, section};
@@ -239,6 +240,9 @@ section! {
         client_ca: String = String::new(), Text(PATH_OR_NONE);
         /// Who may read /metrics.
         metrics_access: MetricsAccess = MetricsAccess::Open, OneOf(MetricsAccess::WORDS);
+        /// Names by which /metrics may be asked for over the loopback without a token, besides addresses: what the header Host
+        /// holds. A page of the web that has its own name lead to this machine reads nothing.
+        metrics_hosts: Vec<String> = vec!["localhost".to_owned()], List(HOST);
         /// Length of the body of a request.
         body_bytes_max: usize = 2_097_152, Range(KIB..=WIRE_BYTES_MAX), "bytes";
         /// How long a request may take to arrive and to be answered, and how long a caller may take nothing of its answer.

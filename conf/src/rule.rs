@@ -99,6 +99,15 @@ pub(crate) const BIND_OR_NONE: Rule = Rule {
     holds: |text| text == "none" || (BIND.holds)(text),
 };
 
+/// The name of a machine, without a port.
+pub(crate) const HOST: Rule = Rule {
+    says: "a name such as \"broker.example.com\", without a port",
+    holds: |text| {
+        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !text.is_empty() && text.bytes().all(is_good)
+    },
+};
+
 /// `host:port`, or no listener at all.
 pub(crate) const ADMIN_BIND: Rule = Rule {
     says: "host:port such as \"127.0.0.1:18083\", or none",

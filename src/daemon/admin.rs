@@ -130,6 +130,7 @@ fn settings(
         tls: tls(section)?,
         tokens_file: tokens_file(conf),
         is_metrics_open: section.metrics_access == conf::MetricsAccess::Open,
+        metrics_hosts: section.metrics_hosts.clone(),
         body_bytes_max: section.body_bytes_max,
         timeout: Duration::from_secs(section.timeout_secs),
         failures_max: section.failures_max,

@@ -33,6 +33,7 @@ fn book() -> (tempfile::TempDir, AccessSettings, Vec<String>) {
         lockout: Duration::from_secs(60),
         session: Duration::from_secs(600),
         is_metrics_open: false,
+        metrics_hosts: Vec::new(),
     };
     (directory, settings, secrets)
 }
