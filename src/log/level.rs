@@ -4,7 +4,7 @@
 //! switched off.
 
 use std::fmt::{self, Debug};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tracing::field::{Field, Visit};
@@ -115,9 +115,7 @@ pub(crate) fn except(exceptions: Vec<Exception>) {
             in_force.exceptions = exceptions;
         }
     });
-    if let Some(next) = next {
-        end_at(next);
-    }
+    end_at(next);
 }
 
 /// Writes by the level of the settings again, without exceptions.
@@ -143,27 +141,66 @@ fn change(change: impl FnOnce(&mut Option<InForce>)) {
     tracing::callsite::rebuild_interest_cache();
 }
 
-/// Takes out what is over at an instant, and goes on until nothing is left. Without a thread the exceptions end when the
-/// next are set; a record does not pass by them any more.
-fn end_at(instant: SystemTime) {
-    let thread = std::thread::Builder::new().name("log-levels".to_owned());
-    let waits = move || {
-        let left = instant.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
-        std::thread::sleep(left + Duration::from_millis(10));
-        let now = SystemTime::now();
-        change(|in_force| {
-            if let Some(in_force) = in_force {
-                in_force.exceptions.retain(|exception| exception.until > now);
-            }
-        });
-        let next = look(None, |in_force| in_force.exceptions.iter().map(|left| left.until).min());
-        if let Some(next) = next {
-            end_at(next);
+/// When the next exception ends, for the thread that takes out what is over.
+#[derive(Debug, Default)]
+struct Timer {
+    next: Option<SystemTime>,
+    /// There is one thread at most, and only while there are exceptions.
+    has_thread: bool,
+}
+
+static TIMER: Mutex<Timer> = Mutex::new(Timer {
+    next: None,
+    has_thread: false,
+});
+/// Told when the next end is another one.
+static RESET: Condvar = Condvar::new();
+
+/// Has what is over be taken out from that instant on. Without a thread the exceptions end when the next are set; a record
+/// does not pass by them any more.
+fn end_at(next: Option<SystemTime>) {
+    let mut timer = TIMER.lock().unwrap_or_else(PoisonError::into_inner);
+    timer.next = next;
+    if timer.has_thread {
+        RESET.notify_one();
+    } else if next.is_some() {
+        let thread = std::thread::Builder::new().name("log-levels".to_owned());
+        match thread.spawn(end_in_time) {
+            Ok(_) => timer.has_thread = true,
+            Err(error) => tracing::debug!(%error, "levels of the log are looked at with the next change"),
         }
-    };
-    if let Err(error) = thread.spawn(waits) {
-        tracing::debug!(%error, "levels of the log are looked at with the next change");
     }
+}
+
+/// Takes out what is over, until nothing is left.
+fn end_in_time() {
+    let mut timer = TIMER.lock().unwrap_or_else(PoisonError::into_inner);
+    while let Some(next) = timer.next {
+        let now = SystemTime::now();
+        timer = if let Ok(left) = next.duration_since(now) {
+            let waited = RESET.wait_timeout(timer, left + Duration::from_millis(10));
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            timer.next = None;
+            drop(timer);
+            let left = take_out(now);
+            let mut timer = TIMER.lock().unwrap_or_else(PoisonError::into_inner);
+            // Others may have been set meanwhile.
+            timer.next = timer.next.into_iter().chain(left).min();
+            timer
+        };
+    }
+    timer.has_thread = false;
+}
+
+/// Takes out what is over, and says when the next of the others is.
+fn take_out(now: SystemTime) -> Option<SystemTime> {
+    change(|in_force| {
+        if let Some(in_force) = in_force {
+            in_force.exceptions.retain(|exception| exception.until > now);
+        }
+    });
+    look(None, |in_force| in_force.exceptions.iter().map(|left| left.until).min())
 }
 
 /// The layer that decides. It stands beneath all that write.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -52,7 +52,7 @@ fn waiting() -> MutexGuard<'static, Waiting> {
 }
 
 impl Waiting {
-    /// Writes as much as `out` takes without keeping us, or within `patience` for each piece.
+    /// Writes as much as `out` takes within `patience`; zero: without keeping us.
     pub(super) fn write(&mut self, record: &[u8], out: &mut (impl Write + AsFd), patience: Duration) {
         if self.bytes.len() + record.len() > WAITING_BYTES_MAX {
             self.dropped += 1;
@@ -68,7 +68,9 @@ impl Waiting {
             }
             self.bytes.extend(record);
         }
-        while !self.bytes.is_empty() && takes(out, patience) {
+        let begun = (!patience.is_zero()).then(now);
+        let left = || begun.map_or(Duration::ZERO, |begun| patience.saturating_sub(now() - begun));
+        while !self.bytes.is_empty() && takes(out, left()) {
             let (front, _) = self.bytes.as_slices();
             let piece = front.get(..PIECE_BYTES).unwrap_or(front);
             match out.write(piece) {
@@ -81,11 +83,25 @@ impl Waiting {
         }
     }
 
+    /// Bytes that were not taken yet.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Records that were dropped and of which nobody was told.
     #[cfg(test)]
     pub(super) const fn dropped(&self) -> u64 {
         self.dropped
     }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a bound for whoever reads the log, not a time of the broker's"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Whether a piece is taken without waiting longer than this.

@@ -23,6 +23,23 @@ fn said() -> Vec<String> {
     of_test.map(|record| record.message.clone()).collect()
 }
 
+/// Threads that take out exceptions in time.
+fn timers() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.trim() == "log-levels").count()
+}
+
+fn until(mut is_so: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it did not come to that within 20 s");
+}
+
 /// One test, because the levels are the process's.
 #[test]
 fn a_level_for_a_client_shows_its_records_and_no_others_for_a_time() {
@@ -48,6 +65,14 @@ fn a_level_for_a_client_shows_its_records_and_no_others_for_a_time() {
     ]);
     speak("third");
     assert_eq!(said()[3..], ["third on t", "third"]);
+
+    // One thread takes out what is over, however many were set.
+    for number in 0..50 {
+        level::except(vec![exception(Subject::Client(number.to_string()), 60 + number)]);
+    }
+    until(|| timers() == 1);
+    level::except(vec![exception(Subject::Client("short".to_owned()), 0)]);
+    until(|| level::in_force().1.is_empty() && timers() == 0);
 
     level::set("debug").unwrap();
     assert_eq!(level::in_force().0, "debug");
@@ -80,4 +105,31 @@ fn a_full_pipe_drops_records_and_says_so() {
     let text = reads.join().unwrap().unwrap();
     assert!(text.contains("records of the log were dropped"), "{}", text.len());
     assert_eq!(text.matches('x').count() as u64 / 1000 + dropped, 5000);
+}
+
+/// A reader that takes a piece now and then does not keep the process from ending.
+#[test]
+fn the_last_records_have_one_bound_for_all_of_them() {
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let mut waiting = Waiting::default();
+    for _ in 0..1000 {
+        waiting.write(&[b'x'; 1000], &mut writer, Duration::ZERO);
+    }
+    let left = waiting.waiting();
+    assert!(left > 500_000, "{left}");
+    // Each piece is taken within the patience, and all of them are not.
+    let reads = std::thread::spawn(move || {
+        let mut piece = [0; 4096];
+        while matches!(reader.read(&mut piece), Ok(1..)) {
+            std::thread::sleep(Duration::from_millis(150));
+        }
+    });
+    waiting.write(&[], &mut writer, Duration::from_millis(500));
+    assert!(
+        waiting.waiting() > 0,
+        "it waited for a reader of {} pieces",
+        left / 4096
+    );
+    drop(writer);
+    drop(reads);
 }
