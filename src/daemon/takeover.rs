@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,6 +19,8 @@ pub(crate) const SOCKETS: &str = "STROWGER_SOCKETS";
 /// For a binary to say whether it would take over.
 const CHECK_LIMIT: Duration = Duration::from_secs(30);
 const CHECK_POLL: Duration = Duration::from_millis(10);
+/// What is read of its words.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// What is told of the words of a binary that would not.
 const WORDS_MAX: usize = 2000;
 /// What speaks to a service manager and of sockets, and is not meant for a binary that is only asked.
@@ -109,10 +112,20 @@ fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
 }
 
 fn answer_of(mut child: Child) -> io::Result<(bool, String, String)> {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    for pipe in stdout.iter().map(AsFd::as_fd).chain(stderr.iter().map(AsFd::as_fd)) {
+        rustix::io::ioctl_fionbio(pipe, true)?;
+    }
     let deadline = now() + CHECK_LIMIT;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
+    loop {
+        // In this order: what it has said before its end is read. Others may hold the pipes for longer.
+        let ended = child.try_wait()?;
+        take(stdout.as_mut(), &mut out)?;
+        take(stderr.as_mut(), &mut err)?;
+        if let Some(status) = ended {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            return Ok((status.success(), text(&out), text(&err)));
         }
         if now() > deadline {
             child.kill()?;
@@ -120,15 +133,27 @@ fn answer_of(mut child: Child) -> io::Result<(bool, String, String)> {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 s"));
         }
         std::thread::sleep(CHECK_POLL);
-    };
-    let (mut out, mut err) = (String::new(), String::new());
-    if let Some(mut pipe) = child.stdout.take() {
-        pipe.read_to_string(&mut out)?;
     }
-    if let Some(mut pipe) = child.stderr.take() {
-        pipe.read_to_string(&mut err)?;
+}
+
+/// Takes what is there, and keeps the beginning of it.
+fn take(pipe: Option<&mut impl Read>, text: &mut Vec<u8>) -> io::Result<()> {
+    let Some(pipe) = pipe else { return Ok(()) };
+    let mut piece = [0; 4096];
+    // As much at once as a pipe holds: there may always be more.
+    for _ in 0..16 {
+        match pipe.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => {
+                let room = ANSWER_BYTES_MAX.saturating_sub(text.len());
+                text.extend(piece.iter().take(length.min(room)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok((status.success(), out, err))
+    Ok(())
 }
 
 #[allow(
@@ -159,4 +184,31 @@ pub(super) fn exec(handover: &Handover, binary: &Path, past: &Past, pid_file: Op
         command.env(name, value);
     }
     command.exec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(script: &str) -> (bool, String, String) {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        answer_of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_there_when_its_binary_has_ended_whoever_holds_the_pipes() {
+        let begun = now();
+        let (succeeded, out, err) = asked("sleep 300 & echo strowger 9.9; echo careful >&2");
+        assert!(succeeded);
+        assert_eq!((&*out, &*err), ("strowger 9.9\n", "careful\n"));
+        assert!(now() - begun < CHECK_LIMIT, "it waited for the other holder");
+    }
+
+    #[test]
+    fn a_long_answer_is_cut_and_keeps_nobody() {
+        let (succeeded, out, _) = asked("yes | head -c 1000000");
+        assert!(succeeded);
+        assert_eq!(out.len(), ANSWER_BYTES_MAX);
+    }
 }
