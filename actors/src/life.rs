@@ -206,19 +206,22 @@ impl Life<'_> {
     }
 
     async fn undrain(&self, beside: &mut Beside) -> Result<(), Declined> {
-        if beside.draining.take().is_none() {
+        if beside.draining.is_none() {
             return Err(Declined("the broker is not draining".to_owned()));
         }
-        let failed = |error: io::Error| {
+        let lines = u16::try_from(self.lines.len()).unwrap_or(u16::MAX);
+        // Before anything changes: without them nobody would accept who connects.
+        let shares = self.doors.shares(lines).map_err(|error| {
+            Declined(format!(
+                "the listeners cannot be opened again: {error}; the broker drains on: mend that and try again"
+            ))
+        })?;
+        let listening = self.doors.listen_again().map_err(|error| {
             Declined(format!(
                 "not all listeners could be opened again: {error}; mend that and restart the broker"
             ))
-        };
-        let listening = self.doors.listen_again().map_err(failed);
-        let shares = self
-            .doors
-            .shares(u16::try_from(self.lines.len()).unwrap_or(u16::MAX))
-            .map_err(failed)?;
+        });
+        beside.draining = None;
         for (line, share) in self.lines.iter().zip(shares) {
             if line.send(Open(share)).await.is_err() {
                 tracing::error!("a line has ended and accepts nobody");

@@ -1,6 +1,8 @@
 """`strowger drain`: nobody is accepted, clients are moved at a pace, sessions stay, and all of it can be undone."""
 
 import json
+import pathlib
+import resource
 import socket
 import time
 import urllib.error
@@ -91,3 +93,23 @@ def test_a_drained_broker_stops_and_is_not_upgraded(start):
 def test_a_pace_of_nothing_is_wrong_usage(start):
     for pace in ("0", "-1", "many"):
         assert strowger("drain", f"--pace={pace}").returncode == 64
+
+
+def test_an_undo_without_descriptors_can_be_tried_again(start):
+    broker = start()
+    assert drain(broker).returncode == 0
+    pid, files = broker.process.pid, pathlib.Path(f"/proc/{broker.process.pid}/fd")
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    # Room for the connection of the one who asks, and for nothing else.
+    used = {int(file.name) for file in files.iterdir()}
+    first = next(number for number in range(len(used) + 1) if number not in used)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (first + 1, limits[1]))
+    try:
+        done = drain(broker, "--undo")
+        assert done.returncode == 69 and "try again" in done.stderr, done
+        assert state(broker)["state"] == "draining"
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    assert drain(broker, "--undo").returncode == 0
+    assert state(broker)["state"] == "serving"
+    Wire.open(broker.address).expect_silence(0.05)
