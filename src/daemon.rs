@@ -1,5 +1,6 @@
 //! The broker's life as a process: settings become the rooms' own values, listeners open, signals end it.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,24 +63,25 @@ pub(crate) fn serve(
     let mut surroundings = Surroundings::new();
     let account = Account::find(&conf.daemon)?;
     let data = store(&conf.storage).is_some().then_some(&*conf.storage.directory);
+    let mut conf = Cow::Borrowed(conf);
     loop {
-        let (settings, books) = settings_of(layers, conf)?;
-        let mut places = Places::inherit(conf, &mut inherited)?;
+        let (settings, books, reader) = settings_of(layers, &conf)?;
+        let mut places = Places::inherit(&conf, &mut inherited)?;
         let premises = Premises::take(&settings.listeners, settings.lines, inherited).map_err(failure)?;
         if let Some(account) = &account {
             account.give_directory(data)?;
         }
-        let office = admin::open(conf, &mut places, books)?;
+        let office = admin::open(&conf, &mut places, books)?;
         surroundings.places = places.keys();
         if let Some(account) = &account {
-            let own = pid_file.map(PidFile::path).into_iter().chain(log_file(conf));
-            let socket = admin::socket(conf);
+            let own = pid_file.map(PidFile::path).into_iter().chain(log_file(&conf));
+            let socket = admin::socket(&conf);
             account.assume(&own.chain(socket.as_deref()).collect::<Vec<_>>())?;
         }
         let lines = settings.lines;
         let process: Arc<dyn Process> = Arc::new(surroundings.clone());
         let ended = actors::run(settings, premises, &process, |operations, listeners| {
-            greet(conf, lines, listeners);
+            greet(&conf, lines, listeners);
             if let Some(office) = &office {
                 office.serve(Operations::clone(operations));
             }
@@ -100,6 +102,8 @@ pub(crate) fn serve(
                 surroundings.past.upgrade_failure = Some(why);
                 surroundings.past.awaits_clients = true;
                 inherited = handover.into();
+                // What reloads have changed stays, listeners above all.
+                conf = Cow::Owned(reader.running());
             }
         }
     }
@@ -147,7 +151,10 @@ pub(crate) fn check(conf: &conf::Configuration) -> Result<(), Failure> {
 }
 
 /// What a broker with this configuration is started with.
-fn settings_of(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(Settings, Arc<Books>), Failure> {
+fn settings_of(
+    layers: &conf::Layers,
+    conf: &conf::Configuration,
+) -> Result<(Settings, Arc<Books>, Arc<Reader>), Failure> {
     let policy = Policy::of(Edition::read(&conf.rules)?);
     let configurator = Reader::new(layers.clone(), Arc::clone(&policy), conf.clone());
     let books = Books::new(
@@ -155,7 +162,8 @@ fn settings_of(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(Set
         Arc::clone(&policy) as Arc<dyn actors::Policy>,
         Arc::clone(&configurator),
     );
-    Ok((settings(conf, policy, configurator)?, books))
+    let reader = Arc::clone(&configurator);
+    Ok((settings(conf, policy, configurator)?, books, reader))
 }
 
 /// Finds out whether this binary could take over from the one that asks, with the listeners that it has.

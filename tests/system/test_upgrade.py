@@ -17,7 +17,7 @@ import exchange
 import pytest
 from exchange import strowger
 from fleet import Fleet
-from wire import PINGREQ, V311, Kind, Will, Wire
+from wire import PINGREQ, V311, Kind, Will, Wire, connect
 
 pytestmark = pytest.mark.strowger
 
@@ -39,6 +39,13 @@ def status(broker):
 def ping(wire):
     wire.send(PINGREQ)
     wire.expect(Kind.PINGRESP)
+
+
+def receive_maximum(broker):
+    """What the CONNACK says of it."""
+    with Wire(broker.address) as wire:
+        wire.send(connect("asker"))
+        return wire.expect(Kind.CONNACK).properties["receive_maximum"]
 
 
 def own_binary(tmp_path):
@@ -282,6 +289,27 @@ def test_the_file_that_was_replaced_takes_over(tmp_path):
         assert strowger("upgrade", "--data-dir", data, timeout=60).returncode == 0
         assert pathlib.Path(f"/proc/{broker.process.pid}/exe").stat()[stat.ST_INO] == inode
         connected(port)
+
+
+def test_what_was_reloaded_holds_after_a_failed_upgrade(start, tmp_path):
+    """Also if the file of settings has changed once more."""
+    conf, port = tmp_path / "own.toml", exchange.free_port()
+    conf.write_text("[session]\nreceive_maximum = 111\n")
+    broker = start("--conf", conf)
+    listener = f'[[listeners]]\nname = "second"\nbind = "127.0.0.1:{port}"\ntransport = "tcp"\n'
+    conf.write_text(f"[session]\nreceive_maximum = 222\n{listener}")
+    assert strowger("reload", "--data-dir", store_of(broker)).returncode == 0
+    assert receive_maximum(broker) == 222
+    treacherous = tmp_path / "treacherous"
+    treacherous.write_text('#!/bin/sh\nrm "$0"\necho strowger 9.9\n')
+    treacherous.chmod(0o755)
+    conf.write_text(f"[session]\nreceive_maximum = 333\n{listener}")
+    done = upgrade(broker, treacherous)
+    assert done.returncode == 69 and "went on with the old binary" in done.stderr, done
+    assert receive_maximum(broker) == 222
+    connected(port)
+    assert strowger("reload", "--data-dir", store_of(broker)).returncode == 0
+    assert receive_maximum(broker) == 333
 
 
 def test_a_stop_that_comes_while_a_binary_makes_way_is_a_stop(start):
