@@ -6,7 +6,6 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -17,10 +16,11 @@ use actix::prelude::SendError;
 use auth::Chain;
 use broker::durable::{Batch, Health, Progress};
 use broker::effect::{Effect, Forward};
-use broker::line::{ConnectionKey, Line, Lost};
+use broker::line::{ConnectionKey, Line};
 use broker::message::Millis;
 use broker::routing::RouteRequest;
 use bytes::BytesMut;
+use tokio::sync::watch;
 
 use crate::authentication::Provers;
 use crate::clock::Clock;
@@ -72,6 +72,8 @@ pub(crate) struct Desk {
     provers: Provers,
     /// Conversations that are open or being ended.
     pub(crate) conversations: Cell<usize>,
+    /// Nobody is admitted any more.
+    is_barred: watch::Sender<bool>,
     /// TLS handshakes under way.
     pub(crate) handshakes: Rc<Handshakes>,
     /// What reads from connections go into, one after the other.
@@ -142,6 +144,7 @@ impl Desk {
             line: RefCell::new(line),
             inboxes,
             conversations: Cell::new(0),
+            is_barred: watch::Sender::new(false),
             handshakes: Rc::default(),
             read_buffer: RefCell::new(BytesMut::new()),
             sockets: RefCell::new(Vec::new()),
@@ -330,12 +333,6 @@ impl Desk {
             }
             Err((connection, error)) => self.lose(connection, &error),
         }
-    }
-
-    /// The connection failed.
-    pub(crate) fn lose(&self, connection: ConnectionKey, error: &io::Error) {
-        let now = self.clock.now();
-        self.with_line(|line| line.lost(connection, Lost::Network(error.to_string()), now));
     }
 
     fn send_forwards(&self) {

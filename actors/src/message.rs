@@ -84,10 +84,15 @@ pub(crate) struct Execute(pub(crate) Box<WillImage>);
 #[rtype(result = "()")]
 pub(crate) struct CatchUp;
 
-/// From the daemon to a line that stops: does anything wait for the store?
+/// From the daemon to a line that stops: up to which batch is there something for the store at this moment?
+#[derive(Debug, Message)]
+#[rtype(result = "u64")]
+pub(crate) struct MarkStore;
+
+/// From the daemon to a line that stops: does anything up to this batch wait for the store?
 #[derive(Debug, Message)]
 #[rtype(result = "bool")]
-pub(crate) struct AwaitsStore;
+pub(crate) struct AwaitsStore(pub(crate) u64);
 
 /// From the daemon to a line: what have you counted?
 #[derive(Debug, Message)]
@@ -107,6 +112,8 @@ pub(crate) struct PublishState {
 pub(crate) enum Drain {
     /// Accept nobody any more.
     Close,
+    /// Send away who is connected and has not been admitted.
+    Bar,
     /// Publish the wills of those who are connected.
     Wills,
     /// Say goodbye to all clients.

@@ -17,8 +17,8 @@ use crate::figures::Measure;
 use crate::lag::Change;
 use crate::listener::Listener;
 use crate::message::{
-    Adopt, AwaitReturn, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, PublishState,
-    Rerouted, Restore, SendAway, Suspend,
+    Adopt, AwaitReturn, AwaitsStore, CatchUp, Count, Deliver, Drain, Entitle, Execute, Lingering, MarkStore,
+    PublishState, Rerouted, Restore, SendAway, Suspend,
 };
 
 pub(crate) mod reload;
@@ -190,9 +190,18 @@ impl Handler<CatchUp> for SessionActor {
 impl Handler<AwaitsStore> for SessionActor {
     type Result = bool;
 
-    fn handle(&mut self, _: AwaitsStore, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, awaits: AwaitsStore, _: &mut Self::Context) -> Self::Result {
         self.desk.flush();
-        self.desk.line.borrow().awaits_store()
+        self.desk.line.borrow().awaits_store(awaits.0)
+    }
+}
+
+impl Handler<MarkStore> for SessionActor {
+    type Result = MessageResult<MarkStore>;
+
+    fn handle(&mut self, _: MarkStore, _: &mut Self::Context) -> Self::Result {
+        self.desk.flush();
+        MessageResult(self.desk.line.borrow().store_mark())
     }
 }
 
@@ -252,6 +261,7 @@ impl Handler<Drain> for SessionActor {
                     }
                 }
             }
+            Drain::Bar => self.desk.bar(),
             Drain::Wills => {
                 self.desk.with_line(|line| line.drain_wills(now));
                 self.desk.flush();

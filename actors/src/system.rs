@@ -24,7 +24,7 @@ use crate::doors::{self, Doors, Premises};
 use crate::events::Events;
 use crate::inboxes::Inboxes;
 use crate::life::{End, Life, Signals};
-use crate::message::{AwaitReturn, AwaitsStore, Drain, Lingering, Suspend};
+use crate::message::{AwaitReturn, AwaitsStore, Drain, Lingering, MarkStore, Suspend};
 use crate::operations::life::Course;
 use crate::operations::{self, Operations};
 use crate::overload::Overload;
@@ -379,16 +379,12 @@ impl House {
     async fn drain(&self, limit: Duration) {
         let deadline = Instant::from_std(crate::clock::deadline(limit));
         let drained = timeout_at(deadline, async {
-            for step in [Drain::Close, Drain::Wills, Drain::Goodbye] {
+            for step in [Drain::Close, Drain::Bar, Drain::Wills, Drain::Goodbye] {
                 if step == Drain::Goodbye {
                     // What is under way is acknowledged before the connection ends.
-                    self.await_store(limit / 2).await;
+                    self.keep_promises(limit / 2).await;
                 }
-                for line in &self.lines {
-                    if line.send(step).await.is_err() {
-                        tracing::error!(?step, "a line ended before the broker stopped");
-                    }
-                }
+                self.step(step).await;
             }
             while self.lingering().await > 0 {
                 sleep(LINGER_POLL).await;
@@ -406,13 +402,11 @@ impl House {
     /// Accepts nobody, waits for what is promised, and ends all connections in such a way that their clients return to
     /// what the store holds.
     async fn suspend(&self, limit: Duration) {
-        for line in &self.lines {
-            if line.send(Drain::Close).await.is_err() {
-                tracing::error!("a line ended before the broker made way");
-            }
+        for step in [Drain::Close, Drain::Bar] {
+            self.step(step).await;
         }
         // What is under way is acknowledged before the connection ends.
-        self.await_store(limit / 2).await;
+        self.keep_promises(limit / 2).await;
         let left = timeout(HANDOVER_LINGER.min(limit), async {
             // Those who were on their way in come after the others.
             loop {
@@ -430,6 +424,14 @@ impl House {
         }
     }
 
+    async fn step(&self, step: Drain) {
+        for line in &self.lines {
+            if line.send(step).await.is_err() {
+                tracing::error!(?step, "a line ended before the broker did");
+            }
+        }
+    }
+
     async fn suspend_all(&self) {
         for line in &self.lines {
             let mut next = Some(0);
@@ -439,11 +441,21 @@ impl House {
         }
     }
 
-    /// Waits until the store has what the lines have for it; no longer than `limit`, for it may have no room.
-    async fn await_store(&self, limit: Duration) {
+    /// Waits until the store has what the lines have for it at this moment. Clients who go on publishing have no end.
+    async fn keep_promises(&self, limit: Duration) {
+        let mut marks = Vec::new();
+        for line in &self.lines {
+            marks.push(line.send(MarkStore).await.unwrap_or(0));
+        }
+        self.await_store(&marks, limit).await;
+    }
+
+    /// Waits until the store has what the lines have for it, up to a mark for each; no longer than `limit`, for it may
+    /// have no room.
+    async fn await_store(&self, marks: &[u64], limit: Duration) {
         let kept = timeout(limit, async {
-            for line in &self.lines {
-                while line.send(AwaitsStore).await.unwrap_or(false) {
+            for (line, mark) in self.lines.iter().zip(marks) {
+                while line.send(AwaitsStore(*mark)).await.unwrap_or(false) {
                     sleep(LINGER_POLL).await;
                 }
             }
@@ -463,7 +475,8 @@ impl House {
 
     async fn stop(mut self) {
         drop(self.control.take());
-        self.await_store(STORE_LIMIT).await;
+        let everything = vec![u64::MAX; self.lines.len()];
+        self.await_store(&everything, STORE_LIMIT).await;
         for arbiter in self.arbiters {
             arbiter.stop();
             if arbiter.join().is_err() {

@@ -47,6 +47,20 @@ def test_a_stop_with_traffic_is_bounded(start):
     assert time.monotonic() - began < 6
 
 
+def test_who_has_not_sent_connect_keeps_no_stop(start):
+    """Neither a silent connection nor half a CONNECT."""
+    broker = start("--set", "broker.drain_timeout_secs=120", "--set", "listener.connect_timeout_secs=120")
+    silent, half = socket.create_connection(broker.address), socket.create_connection(broker.address)
+    half.sendall(bytes([0x10, 20, 0, 4]))
+    Wire.open(broker.address).expect_silence(0.1)
+    began = time.monotonic()
+    assert broker.stop(within=60) == 0
+    assert time.monotonic() - began < 30
+    for one in (silent, half):
+        one.settimeout(5)
+        assert one.recv(10) == b""
+
+
 def test_a_stopped_broker_takes_no_new_connections(start):
     broker = start()
     assert broker.stop() == 0

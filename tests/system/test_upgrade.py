@@ -17,7 +17,7 @@ import exchange
 import pytest
 from exchange import strowger
 from fleet import Fleet
-from wire import PINGREQ, V311, Kind, Will, Wire, connect
+from wire import PINGREQ, V311, Kind, Will, Wire, connect, publish
 
 pytestmark = pytest.mark.strowger
 
@@ -312,10 +312,31 @@ def test_what_was_reloaded_holds_after_a_failed_upgrade(start, tmp_path):
     assert receive_maximum(broker) == 333
 
 
+@contextlib.contextmanager
+def stalled(broker):
+    """A client that reads nothing and has much to read."""
+    with Wire.open(broker.address) as one, Wire.open(broker.address) as pub:
+        one.subscribe("flood", qos=0)
+        for _ in range(600):
+            pub.send(publish("flood", bytes(20000)))
+        pub.publish("end", b"", qos=1)
+        yield one
+
+
+def test_who_has_not_sent_connect_keeps_no_upgrade(start):
+    """His connection ends before the broker makes way, so that he can be served by the next."""
+    broker = start()
+    with socket.create_connection(broker.address) as silent:
+        assert upgrade(broker).returncode == 0
+        silent.settimeout(5)
+        assert silent.recv(10) == b""
+    assert "did not take their goodbye" not in broker.log()
+
+
 def test_a_stop_that_comes_while_a_binary_makes_way_is_a_stop(start):
     broker = start()
-    # One who says nothing is waited for.
-    with socket.create_connection(broker.address):
+    # One who does not take his goodbye is waited for.
+    with stalled(broker):
         done = {}
         thread = threading.Thread(target=lambda: done.update(result=upgrade(broker)))
         thread.start()

@@ -1,7 +1,10 @@
 //! The end of a connection as the desk sees it, and what is noted about clients.
 
+use std::io;
+
 use broker::durable::Health;
 use broker::effect::Closing;
+use broker::line::{ConnectionKey, Lost};
 use broker::memory::Memory;
 use broker::notes::Note;
 
@@ -11,6 +14,23 @@ use crate::report::report_closed;
 use crate::transport::Ending;
 
 impl Desk {
+    /// Admits nobody any more: the broker ends, and who is on the way in hears of it at once.
+    pub(crate) fn bar(&self) {
+        self.is_barred.send_replace(true);
+    }
+
+    /// Waits until nobody is admitted any more.
+    pub(crate) async fn barred(&self) {
+        // The sender is as old as the desk.
+        drop(self.is_barred.subscribe().wait_for(|is_barred| *is_barred).await);
+    }
+
+    /// The connection failed.
+    pub(crate) fn lose(&self, connection: ConnectionKey, error: &io::Error) {
+        let now = self.clock.now();
+        self.with_line(|line| line.lost(connection, Lost::Network(error.to_string()), now));
+    }
+
     /// Ends a connection: the log is told, its tape is put away, and its reader says the last words.
     pub(super) fn close(&self, closing: Closing) {
         let Closing {

@@ -12,7 +12,7 @@ use broker::line::{Admission, ConnectionKey, home_line};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Connect, Frame, Version, Violation, decode_connect, frame};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::prove::Unproven;
 use super::{Opening, Served, part};
@@ -36,27 +36,15 @@ enum First {
 impl Opening {
     /// Admits the client. `None`: it was refused, or it went to its home line.
     pub(super) async fn open(mut self: Box<Self>) -> Option<Served> {
-        let limit = self.permit.listener().settings.limits.connect_timeout;
-        if timeout(limit, self.desk.lag.at_ease()).await.is_err() {
-            self.desk.line.borrow_mut().count_turned_away();
-            self.permit.listener().tally.count(Arrived::LineLate);
-            tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "connection closed: its line does not keep up");
-            return None;
-        }
-        if !self.is_established
-            && let Err(broken) = Box::pin(self.establish()).await
-        {
-            self.permit.listener().tally.count(broken.arrived());
-            let listener = &*self.permit.listener().settings.name;
-            tracing::info!(peer = %self.peer, listener, error = %broken, "connection closed before MQTT");
-            self.record_refused("", &format!("closed before MQTT on listener {listener}: {broken}"), &[]);
-            return None;
-        }
-        let Ok(first) = timeout(limit, self.read_connect()).await else {
-            self.permit.listener().tally.count(Arrived::NoConnect);
-            tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "no CONNECT in time; connection closed");
-            self.record_refused("", "no CONNECT in time (listener.connect_timeout_secs)", &[]);
-            return None;
+        let desk = Rc::clone(&self.desk.0);
+        // A CONNECT that is there gets an answer.
+        let first = tokio::select! {
+            biased;
+            first = self.first() => first?,
+            () = desk.barred() => {
+                tracing::debug!(peer = %self.peer, "connection closed before its CONNECT: the broker ends");
+                return None;
+            }
         };
         match first {
             First::Connect(connect, packet) => {
@@ -84,6 +72,33 @@ impl Opening {
                 None
             }
         }
+    }
+
+    /// Waits for what a connection begins with. `None`: it came to nothing.
+    async fn first(&mut self) -> Option<First> {
+        let limit = self.permit.listener().settings.limits.connect_timeout;
+        if timeout(limit, self.desk.lag.at_ease()).await.is_err() {
+            self.desk.line.borrow_mut().count_turned_away();
+            self.permit.listener().tally.count(Arrived::LineLate);
+            tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "connection closed: its line does not keep up");
+            return None;
+        }
+        if !self.is_established
+            && let Err(broken) = Box::pin(self.establish()).await
+        {
+            self.permit.listener().tally.count(broken.arrived());
+            let listener = &*self.permit.listener().settings.name;
+            tracing::info!(peer = %self.peer, listener, error = %broken, "connection closed before MQTT");
+            self.record_refused("", &format!("closed before MQTT on listener {listener}: {broken}"), &[]);
+            return None;
+        }
+        let Ok(first) = timeout(limit, self.read_connect()).await else {
+            self.permit.listener().tally.count(Arrived::NoConnect);
+            tracing::info!(peer = %self.peer, after_ms = limit.as_millis(), "no CONNECT in time; connection closed");
+            self.record_refused("", "no CONNECT in time (listener.connect_timeout_secs)", &[]);
+            return None;
+        };
+        Some(first)
     }
 
     async fn read_connect(&mut self) -> First {
@@ -166,7 +181,12 @@ impl Opening {
                 return None;
             }
         };
-        let known = self.identify(&connect).await;
+        let desk = Rc::clone(&self.desk.0);
+        let known = tokio::select! {
+            biased;
+            () = desk.barred() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
+            known = self.identify(&connect) => known,
+        };
         let now = self.desk.clock.now();
         // The listener may have been closed while it was found out: then its clients have been sent away.
         let known = match known {
@@ -211,7 +231,11 @@ impl Opening {
                     return None;
                 }
                 Admission::Held(held, millis) => {
-                    sleep(Duration::from_millis(millis)).await;
+                    if timeout(Duration::from_millis(millis), desk.barred()).await.is_ok() {
+                        desk.with_line(|line| line.forget_held(*held));
+                        self.record_refused(&client, "the broker ends", &[]);
+                        return None;
+                    }
                     admission = self
                         .desk
                         .with_line(|line| line.admit_held(*held, self.desk.clock.now()));

@@ -177,9 +177,14 @@ impl Keeper {
         Some(batch)
     }
 
-    /// Whether something is on its way to the store or waits for its word.
-    pub(crate) fn awaits(&self) -> bool {
-        self.health != Health::Failed && (self.has_batch() || self.progress.written + 1 < self.number)
+    /// The number of the batch that has the last of what was noted so far.
+    pub(crate) fn mark(&self) -> u64 {
+        if self.has_batch() { self.number } else { self.number - 1 }
+    }
+
+    /// Whether something that stands in batches up to `mark` is on its way to the store or waits for its word.
+    pub(crate) fn awaits(&self, mark: u64) -> bool {
+        self.health != Health::Failed && self.progress.written < self.mark().min(mark)
     }
 
     /// How far the store has come.

@@ -86,6 +86,26 @@ fn a_turn_with_nothing_for_the_store_makes_no_batch() {
     );
 }
 
+/// A broker that stops waits for what is under way, and not for what clients go on sending.
+#[test]
+fn what_comes_behind_a_mark_is_not_waited_for() {
+    let mut keeper = keeper();
+    assert!(!keeper.awaits(keeper.mark()));
+    keeper.keep(ended(1), Durability::Disk);
+    let mark = keeper.mark();
+    assert!(keeper.awaits(mark));
+    let first = keeper.take_batch().unwrap();
+    assert_eq!(first.number, mark);
+    assert!(keeper.awaits(mark));
+    keeper.keep(ended(2), Durability::Disk);
+    keeper.advance(synced(first.number), &mut Vec::new());
+    assert!(!keeper.awaits(mark) && keeper.awaits(u64::MAX));
+    let second = keeper.take_batch().unwrap();
+    assert!(!keeper.awaits(mark) && keeper.awaits(keeper.mark()));
+    keeper.advance(synced(second.number), &mut Vec::new());
+    assert!(!keeper.awaits(u64::MAX));
+}
+
 #[test]
 fn an_answer_owes_what_its_own_request_asked_for() {
     let mut keeper = keeper();

@@ -23,10 +23,16 @@ impl Line {
         self.turn.keeper.take_batch()
     }
 
-    /// Whether promises wait for the store.
+    /// The number of the batch that has the last of what was noted so far.
     #[must_use]
-    pub fn awaits_store(&self) -> bool {
-        self.turn.keeper.awaits()
+    pub fn store_mark(&self) -> u64 {
+        self.turn.keeper.mark()
+    }
+
+    /// Whether promises wait for the store that stand in batches up to this one, as [`Line::store_mark`] has it.
+    #[must_use]
+    pub fn awaits_store(&self, mark: u64) -> bool {
+        self.turn.keeper.awaits(mark)
     }
 
     /// The store has come this far.
