@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::{
-    Ending, Endpoint, Inherited, ListenerSettings, Operations, Premises, Process, RecorderSettings, Settings,
-    StartError, StoreEngine, StoreSettings,
+    Ending, Endpoint, EndsWithin, Inherited, ListenerSettings, Operations, Premises, Process, RecorderSettings,
+    Settings, StartError, StoreEngine, StoreSettings,
 };
 use broker::durable::Durability;
 use broker::limits::{Access, Limits, QueueFull};
@@ -93,6 +93,7 @@ pub(crate) fn serve(
                 tracing::info!("stopped");
                 return Ok(());
             }
+            Ending::CutShort(why) => return Err(Failure::CutShort(why)),
             Ending::HandedOver(mut handover, successor) => {
                 places.leave(&mut handover);
                 let (binary, past) = (&successor.binary, &surroundings.past);
@@ -248,7 +249,10 @@ fn settings(
         inbox_bytes_max: conf.broker.line_inbox_bytes_max,
         sessions_max: SESSIONS_MAX,
         state_interval: Duration::from_secs(conf.broker.sys_interval_secs),
-        drain_timeout: Duration::from_secs(conf.broker.drain_timeout_secs),
+        ends_within: EndsWithin {
+            goodbye: Duration::from_secs(conf.broker.drain_timeout_secs),
+            store: Duration::from_secs(conf.storage.close_timeout_secs),
+        },
         limits: limits(conf),
         router: RouterLimits {
             subscriptions_per_session_max: u32::try_from(conf.session.subscriptions_max).unwrap_or(u32::MAX),

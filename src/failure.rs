@@ -177,6 +177,9 @@ pub(crate) enum Failure {
         /// What stands in it.
         pid: String,
     },
+    /// A broker has ended before everything was written.
+    #[error("{0}")]
+    CutShort(String),
     /// The daemon has said why it did not start.
     #[error("{words}")]
     Daemon {
@@ -275,7 +278,9 @@ impl Failure {
             Self::Store(StoreError::Engine { .. }) => USAGE,
             Self::Store(StoreError::Locked { .. }) => UNAVAILABLE,
             Self::Store(StoreError::Damaged { .. } | StoreError::Version { .. }) => DATA,
-            Self::Store(StoreError::Full { .. } | StoreError::Failed { .. }) | Self::Io { .. } => INPUT_OUTPUT,
+            Self::Store(StoreError::Full { .. } | StoreError::Failed { .. }) | Self::Io { .. } | Self::CutShort(_) => {
+                INPUT_OUTPUT
+            }
         }
     }
 }

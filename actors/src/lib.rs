@@ -66,8 +66,8 @@ pub use recorder::{Captured, Happening, RecorderSettings, Recording, RecordingEn
 pub use reload::{Configurator, Draft, NewFile};
 pub use rights::{RightsFileError, read_rights};
 pub use settings::{
-    Endpoint, ListenerLimits, ListenerSettings, OverloadSettings, PassedSocket, ProxySettings, QuicSettings, Settings,
-    SocketFile, StoreEngine, StoreSettings, TlsSettings, WebSocketSettings,
+    Endpoint, EndsWithin, ListenerLimits, ListenerSettings, OverloadSettings, PassedSocket, ProxySettings,
+    QuicSettings, Settings, SocketFile, StoreEngine, StoreSettings, TlsSettings, WebSocketSettings,
 };
 pub use system::{Ending, StartError, run};
 pub use transport::tls::TlsError;

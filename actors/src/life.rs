@@ -3,7 +3,7 @@
 mod drain;
 mod watchdog;
 
-use std::future::{pending, ready};
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix::Addr;
 use actix_rt::task::{JoinHandle, spawn_blocking};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use self::drain::Draining;
@@ -43,13 +44,48 @@ impl Signals {
         })
     }
 
-    /// Whether one has come that stops the broker, and that nobody has heard.
-    pub(crate) async fn has_stop(&mut self) -> bool {
-        tokio::select! {
-            biased;
-            _ = self.term.recv() => true,
-            _ = self.int.recv() => true,
-            () = ready(()) => false,
+    /// From here on, those that stop the broker say so to `stop`, whatever else goes on.
+    pub(crate) fn attend(self, stop: watch::Sender<Option<&'static str>>) -> LesserSignals {
+        let Self {
+            mut term,
+            mut int,
+            hup,
+            usr1,
+        } = self;
+        actix_rt::spawn(async move {
+            let who = tokio::select! {
+                _ = term.recv() => "SIGTERM",
+                _ = int.recv() => "SIGINT",
+            };
+            stop.send_replace(Some(who));
+        });
+        LesserSignals { hup, usr1 }
+    }
+}
+
+/// The signals that stop nothing.
+pub(crate) struct LesserSignals {
+    hup: Signal,
+    usr1: Signal,
+}
+
+/// Whether the broker is to stop. Unlike a wish it need not wait for its turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(pub(crate) watch::Receiver<Option<&'static str>>);
+
+impl Stop {
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Waits until somebody wants it, and says who.
+    pub(crate) async fn comes(&self) -> &'static str {
+        let mut seen = self.0.clone();
+        let who = seen.wait_for(Option::is_some).await.map(|who| *who);
+        match who {
+            Ok(Some(who)) => who,
+            // Nobody is left who could.
+            Ok(None) | Err(_) => pending().await,
         }
     }
 }
@@ -57,6 +93,7 @@ impl Signals {
 /// What the loop works with.
 pub(crate) struct Life<'a> {
     pub(crate) helm: Helm,
+    pub(crate) stop: Stop,
     pub(crate) reloader: &'a Reloader,
     pub(crate) events: &'a Events,
     pub(crate) doors: &'a OpenDoors,
@@ -96,14 +133,13 @@ struct Beside {
 
 impl Life<'_> {
     /// Serves until the broker ends.
-    pub(crate) async fn live(mut self, signals: &mut Signals) -> End {
+    pub(crate) async fn live(mut self, mut signals: LesserSignals) -> End {
         let watchdog = watchdog::watch(Arc::clone(self.process), self.lines.to_vec());
         let watchdog = actix_rt::spawn(watchdog);
         let mut beside = Beside::default();
         let end = loop {
             let turn = tokio::select! {
-                _ = signals.term.recv() => Turn::Stop("SIGTERM"),
-                _ = signals.int.recv() => Turn::Stop("SIGINT"),
+                who = self.stop.comes() => Turn::Stop(who),
                 _ = signals.hup.recv() => Turn::Reload,
                 _ = signals.usr1.recv() => Turn::ReopenLog,
                 Some(wish) = self.helm.wishes.recv() => Turn::Wish(wish),
@@ -111,7 +147,6 @@ impl Life<'_> {
             };
             match turn {
                 Turn::Stop(who) => break End::Stop(who),
-                Turn::Wish(Wish::Stop) => break End::Stop("operator"),
                 Turn::Reload => {
                     self.process.reopen_log();
                     drop(self.reload("SIGHUP").await);
@@ -143,9 +178,10 @@ impl Life<'_> {
     async fn grant(&mut self, wish: Wish, beside: &mut Beside) {
         // A caller who has gone needs no answer.
         match wish {
-            Wish::Stop => {}
             Wish::Reload(reply) => drop(reply.send(self.reload("operator").await)),
-            Wish::Plan(file, reply) => drop(reply.send(self.reloader.plan(Some(file)).await.map_err(Declined))),
+            Wish::Plan(file, reply) => {
+                drop(reply.send(self.reloader.plan(Some(file), &self.stop).await.map_err(Declined)))
+            }
             Wish::Drain(_, reply) if beside.check.is_some() => {
                 let why = "another binary is being asked whether it takes over; drain when it has answered";
                 drop(reply.send(Err(Declined(why.to_owned()))));
@@ -170,7 +206,7 @@ impl Life<'_> {
         }
         self.process.tell(Moment::Reloading);
         tracing::info!("{who}: reading settings, certificates, users, rights and rules again");
-        let plan = self.reloader.reload().await.map_err(Declined);
+        let plan = self.reloader.reload(&self.stop).await.map_err(Declined);
         self.events.tell("reload", || match &plan {
             Ok(plan) => plan.lines().join("; "),
             Err(declined) => format!("refused: {declined}"),

@@ -17,12 +17,13 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::access::rights_of;
+use crate::life::Stop;
 use crate::overload::Overload;
 use crate::plan::{Facts, Plan, SettingChange, steps};
 use crate::policy::Policy;
 use crate::session::SessionActor;
 use crate::session::reload::{Enforce, Govern, Look};
-use crate::settings::Settings;
+use crate::settings::{EndsWithin, Settings};
 use crate::tables::SharedTables;
 
 mod doors;
@@ -74,7 +75,7 @@ impl fmt::Debug for Draft {
 struct InForce {
     rights: Rights,
     wide_subscriptions: bool,
-    drain_timeout: Duration,
+    ends_within: EndsWithin,
 }
 
 /// Everyone whom other settings concern.
@@ -136,15 +137,15 @@ impl Reloader {
             in_force: Mutex::new(InForce {
                 rights,
                 wide_subscriptions: settings.limits.access.wide_subscriptions,
-                drain_timeout: settings.drain_timeout,
+                ends_within: settings.ends_within,
             }),
             turn: tokio::sync::Mutex::new(()),
         }
     }
 
     /// How long a stop may take.
-    pub(crate) fn drain_timeout(&self) -> Duration {
-        self.in_force.lock().drain_timeout
+    pub(crate) fn ends_within(&self) -> EndsWithin {
+        self.in_force.lock().ends_within
     }
 
     /// Says what a reload would do and to whom, and does nothing.
@@ -152,9 +153,9 @@ impl Reloader {
     /// # Errors
     ///
     /// Why it would be refused, in one line.
-    pub(crate) async fn plan(&self, file: Option<NewFile>) -> Result<Plan, String> {
+    pub(crate) async fn plan(&self, file: Option<NewFile>, stop: &Stop) -> Result<Plan, String> {
         let _turn = self.turn.lock().await;
-        Ok(self.check(file, doors::Depth::Probe).await?.plan)
+        Ok(self.check_unless(stop, file, doors::Depth::Probe).await?.plan)
     }
 
     /// Reads settings and all files anew and puts them in force. Says what that changed.
@@ -162,9 +163,9 @@ impl Reloader {
     /// # Errors
     ///
     /// What is wrong, in one line; nothing was changed.
-    pub(crate) async fn reload(&self) -> Result<Plan, String> {
+    pub(crate) async fn reload(&self, stop: &Stop) -> Result<Plan, String> {
         let _turn = self.turn.lock().await;
-        let checked = match self.check(None, doors::Depth::Open).await {
+        let checked = match self.check_unless(stop, None, doors::Depth::Open).await {
             Ok(checked) => checked,
             Err(error) => {
                 tracing::error!(error, "reload refused: everything stays as it was");
@@ -175,6 +176,14 @@ impl Reloader {
             tracing::info!("reload: {step}");
         }
         Ok(self.carry_out(checked).await)
+    }
+
+    /// Checks, unless the broker is to stop before that is done: a file may not answer, and nobody waits for it then.
+    async fn check_unless(&self, stop: &Stop, file: Option<NewFile>, depth: doors::Depth) -> Result<Checked, String> {
+        tokio::select! {
+            checked = self.check(file, depth) => checked,
+            who = stop.comes() => Err(format!("the broker stops ({who})")),
+        }
     }
 
     async fn check(&self, file: Option<NewFile>, depth: doors::Depth) -> Result<Checked, String> {
@@ -277,7 +286,7 @@ impl Reloader {
         *self.in_force.lock() = InForce {
             rights: rights.clone(),
             wide_subscriptions: settings.limits.access.wide_subscriptions,
-            drain_timeout: settings.drain_timeout,
+            ends_within: settings.ends_within,
         };
         let policy = rules.is_some().then(|| Arc::clone(&self.policy));
         let rehung = doors.hang(&self.doors);

@@ -16,6 +16,15 @@ use crate::recorder::RecorderSettings;
 use crate::reload::Configurator;
 use crate::watcher::Watcher;
 
+/// How long the end of a broker may take: the sum of these, and some seconds for threads to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndsWithin {
+    /// For all clients to take their goodbye.
+    pub goodbye: Duration,
+    /// For the lines to end and the store to write and sync what it has.
+    pub store: Duration,
+}
+
 /// Everything that a broker is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -31,8 +40,8 @@ pub struct Settings {
     pub sessions_max: usize,
     /// Between two reports to `$SYS`; zero: none.
     pub state_interval: Duration,
-    /// Longest time for saying goodbye when the broker stops.
-    pub drain_timeout: Duration,
+    /// How long its end may take.
+    pub ends_within: EndsWithin,
     /// The brain's bounds.
     pub limits: Limits,
     /// The routing table's bounds.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use broker::durable::{Batch, Change, Durability, Fetch, Health, Progress};
 use mqtt_codec::TopicName;
-use storage::{Archive, ScanLimit, Shard};
+use storage::{Archive, ScanLimit, Shard, StoreError};
 
 use self::backup::Backup;
 pub(crate) use self::backup::Portion;
@@ -278,16 +278,21 @@ impl StoreActor {
     }
 
     /// Works; if that ends in a panic, the lines are told that nothing is kept any more.
-    pub(crate) fn run_guarded(self) {
+    ///
+    /// # Errors
+    ///
+    /// What was not written and synced at the end, and why.
+    pub(crate) fn run_guarded(self) -> Result<(), String> {
         let postboxes = self.postboxes.clone();
-        if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+        catch_unwind(AssertUnwindSafe(|| self.run())).unwrap_or_else(|_| {
             tracing::error!("the store ended in a panic: nothing more is acknowledged; restart the broker");
             postboxes.iter().for_each(|postbox| postbox.report(Health::Failed));
-        }
+            Err("the store ended in a panic".to_owned())
+        })
     }
 
     /// Works until it is asked to stop, or nobody is left who could ask.
-    fn run(mut self) {
+    fn run(mut self) -> Result<(), String> {
         while !self.stopping {
             let group = self.gather();
             self.stopping |= group.iter().any(|errand| matches!(errand, Errand::Stop));
@@ -298,10 +303,22 @@ impl StoreActor {
             }
         }
         self.give_up_backup("the broker stops");
-        if self.health != Health::Failed
-            && let Err(error) = self.archive.commit(storage::Durability::Power)
-        {
-            tracing::error!(%error, "the store could not be written to the end");
+        if self.health == Health::Failed {
+            // It was told when it failed.
+            return Ok(());
+        }
+        let Err(error) = self.archive.commit(storage::Durability::Power) else {
+            return Ok(());
+        };
+        tracing::error!(%error, "the store could not be written to the end");
+        match error {
+            // What finds no room was never acknowledged.
+            StoreError::Full { .. } => Ok(()),
+            StoreError::Engine { .. }
+            | StoreError::Locked { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Version { .. }
+            | StoreError::Failed { .. } => Err(format!("the store could not be written to the end: {error}")),
         }
     }
 

@@ -12,8 +12,9 @@ use broker::acl::Rights;
 use broker::line::{Line, LineSetup};
 use broker::message::Millis;
 use broker::presence::Presence;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::sleep;
 
 use crate::access::{Access, entitle};
 use crate::clock::Clock;
@@ -23,8 +24,8 @@ use crate::doors::handover::Handover;
 use crate::doors::{self, Doors, Premises};
 use crate::events::Events;
 use crate::inboxes::Inboxes;
-use crate::life::{End, Life, Signals};
-use crate::message::{AwaitReturn, AwaitsStore, Drain, Lingering, MarkStore, Suspend};
+use crate::life::{Life, Signals, Stop};
+use crate::message::AwaitReturn;
 use crate::operations::life::Course;
 use crate::operations::{self, Operations};
 use crate::overload::Overload;
@@ -40,12 +41,10 @@ use crate::store::{self, CommitSettings, Opened, Postbox, StoreActor, StoreAddr}
 use crate::tables::SharedTables;
 use crate::transport::tls::TlsError;
 
-/// How often a stopping broker looks whether all clients have left.
-const LINGER_POLL: Duration = Duration::from_millis(20);
-/// For the store to take what the last goodbyes left, when the broker stops.
-const STORE_LIMIT: Duration = Duration::from_secs(5);
-/// For clients to take their goodbye when another binary takes over: each moment is one in which nobody is served.
-const HANDOVER_LINGER: Duration = Duration::from_secs(2);
+mod closing;
+
+/// For tasks that block to end with the broker.
+const LAST_TASKS: Duration = Duration::from_secs(1);
 /// Between two looks for retained messages whose time is over.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -85,11 +84,14 @@ pub enum StartError {
     Actor,
 }
 
-/// How a broker's life ends well.
+/// How a broker's life ends.
 #[derive(Debug)]
 pub enum Ending {
     /// It has stopped.
     Stopped,
+    /// It has stopped, also if another binary was to take over, and the store has not written and synced everything that
+    /// it had; why, and what that means.
+    CutShort(String),
     /// It has made way for another binary, which takes the sockets.
     HandedOver(Handover, Successor),
 }
@@ -108,88 +110,75 @@ pub fn run(
     process: &Arc<dyn Process>,
     on_ready: impl FnOnce(&Operations, &[ListenerSettings]),
 ) -> Result<Ending, StartError> {
-    let system = System::new();
-    system.block_on(async move {
-        let (access, rights) = Access::open(&settings).await?;
-        let opened = settings.store.as_ref().map(store::open).transpose()?;
-        let mut signals = Signals::listen()?;
-        let past = process.past();
-        let grace = past.awaits_clients.then_some(settings.upgrade_grace);
-        let mut house = House::start(&settings, opened, (&access, &rights), grace).await?;
-        // Nobody waits at the door while sessions are being read.
-        let doors = Doors::open(premises)?;
-        let bound = doors.bound();
-        let open_doors = Arc::new(OpenDoors::hold(doors));
-        let state_interval = watch::Sender::new(settings.state_interval);
-        house.open(&settings, &open_doors, state_interval.subscribe()).await?;
-        let quic = QuicHouse::open(open_doors.datagrams()?, &house.lines, (house.clock, &access.chain))?;
-        let endpoints = bound.iter().map(|bound| bound.endpoint.clone());
-        let (course, helm) = Course::begin(past, endpoints);
-        let operations = house.operations(&settings, &open_doors, &access, course);
-        house.answer_callers(&settings, &operations);
-        on_ready(&operations, &bound);
-        process.tell(Moment::Ready);
-        let renewal = actix_rt::spawn(doors::renew_forever(Arc::clone(&open_doors), Arc::clone(&house.events)));
-        let concerned = Concerned {
-            lines: house.lines.clone(),
-            chain: Arc::clone(&access.chain),
-            tables: house.tables.clone(),
-            overload: Arc::clone(&house.overload),
-            doors: Arc::clone(&open_doors),
-            state_interval,
-        };
-        let reloader = Reloader::new(concerned, &settings, rights);
-        let life = Life {
-            helm,
-            reloader: &reloader,
-            events: &house.events,
-            doors: &open_doors,
-            lines: &house.lines,
-            quic: quic.as_ref(),
-            process,
-            is_kept: house.store.is_some(),
-        };
-        let end = life.live(&mut signals).await;
-        renewal.abort();
-        quic.iter().for_each(QuicHouse::close);
-        let limit = reloader.drain_timeout();
-        match end {
-            End::Stop(who) => {
-                tracing::info!(who, "stopping: no further connections, saying goodbye to all clients");
-                // From here on nobody waits in the kernel for a broker that ends.
-                open_doors.let_go();
-                house
-                    .events
-                    .tell("drain", || format!("stopping on {who}: all clients are sent away"));
-                house.drain(limit).await;
-                house.stop().await;
-                quic.into_iter().for_each(QuicHouse::stop);
-                open_doors.remove_files();
-                Ok(Ending::Stopped)
-            }
-            End::Upgrade(successor) => {
-                tracing::info!(
-                    binary = %successor.binary.display(),
-                    version = successor.version,
-                    "making way for another binary: connections wait in the kernel, clients are sent away to return"
-                );
-                house.suspend(limit).await;
-                house.stop().await;
-                quic.into_iter().for_each(QuicHouse::stop);
-                Ok(make_way(&mut signals, &open_doors, successor).await)
-            }
-        }
-    })
+    let runtime = runtime()?;
+    let shared = Arc::clone(&runtime);
+    let system = System::with_tokio_rt(move || shared);
+    let ended = system.block_on(live(settings, premises, process, on_ready));
+    drop(system);
+    // What was asked of the system in vain, as of a file that does not answer, keeps nobody.
+    if let Some(runtime) = Arc::into_inner(runtime) {
+        runtime.shutdown_timeout(LAST_TASKS);
+    }
+    ended
 }
 
-/// Leaves the sockets to another binary, unless the broker was told to stop while it closed.
-async fn make_way(signals: &mut Signals, open_doors: &OpenDoors, successor: Successor) -> Ending {
-    if signals.has_stop().await {
-        tracing::info!("told to stop while it made way: no other binary takes over");
-        open_doors.remove_files();
-        return Ending::Stopped;
-    }
-    Ending::HandedOver(open_doors.hand_over(), successor)
+/// What a line's futures run on. Whoever has it need not wait for its blocking tasks when it ends.
+fn runtime() -> io::Result<Arc<Runtime>> {
+    Builder::new_current_thread().enable_all().build().map(Arc::new)
+}
+
+async fn live(
+    settings: Settings,
+    premises: Premises,
+    process: &Arc<dyn Process>,
+    on_ready: impl FnOnce(&Operations, &[ListenerSettings]),
+) -> Result<Ending, StartError> {
+    let past = process.past();
+    let (access, rights) = Access::open(&settings).await?;
+    let opened = settings.store.as_ref().map(store::open).transpose()?;
+    let signals = Signals::listen()?;
+    let grace = past.awaits_clients.then_some(settings.upgrade_grace);
+    let mut house = House::start(&settings, opened, (&access, &rights), grace).await?;
+    // Nobody waits at the door while sessions are being read.
+    let doors = Doors::open(premises)?;
+    let bound = doors.bound();
+    let open_doors = Arc::new(OpenDoors::hold(doors));
+    let state_interval = watch::Sender::new(settings.state_interval);
+    house.open(&settings, &open_doors, state_interval.subscribe()).await?;
+    let quic = QuicHouse::open(open_doors.datagrams()?, &house.lines, (house.clock, &access.chain))?;
+    let endpoints = bound.iter().map(|bound| bound.endpoint.clone());
+    let (course, helm) = Course::begin(past, endpoints);
+    let stop = Stop(helm.stop.subscribe());
+    let signals = signals.attend(helm.stop.clone());
+    let operations = house.operations(&settings, &open_doors, &access, course);
+    house.answer_callers(&settings, &operations);
+    on_ready(&operations, &bound);
+    process.tell(Moment::Ready);
+    let renewal = actix_rt::spawn(doors::renew_forever(Arc::clone(&open_doors), Arc::clone(&house.events)));
+    let concerned = Concerned {
+        lines: house.lines.clone(),
+        chain: Arc::clone(&access.chain),
+        tables: house.tables.clone(),
+        overload: Arc::clone(&house.overload),
+        doors: Arc::clone(&open_doors),
+        state_interval,
+    };
+    let reloader = Reloader::new(concerned, &settings, rights);
+    let life = Life {
+        helm,
+        stop: stop.clone(),
+        reloader: &reloader,
+        events: &house.events,
+        doors: &open_doors,
+        lines: &house.lines,
+        quic: quic.as_ref(),
+        process,
+        is_kept: house.store.is_some(),
+    };
+    let end = life.live(signals).await;
+    renewal.abort();
+    quic.iter().for_each(QuicHouse::close);
+    Ok(house.end(end, (&open_doors, quic), reloader.ends_within(), &stop).await)
 }
 
 /// What one line knows and decides.
@@ -222,14 +211,14 @@ async fn await_returns(lines: &[Addr<SessionActor>], clock: Clock, grace: Durati
 
 /// All actors of a broker.
 struct House {
-    arbiters: Vec<Arbiter>,
+    arbiters: Vec<(Arbiter, Arc<Runtime>)>,
     lines: Vec<Addr<SessionActor>>,
     router: Addr<RouterActor>,
     tables: SharedTables,
     clock: Clock,
     overload: Arc<Overload>,
     events: Arc<Events>,
-    store: Option<(StoreAddr, JoinHandle<()>)>,
+    store: Option<(StoreAddr, JoinHandle<Result<(), String>>)>,
     control: Option<Control>,
 }
 
@@ -261,7 +250,9 @@ impl House {
         let mut lines = Vec::new();
         for (index, postbox) in (0..settings.lines).zip(&postboxes) {
             let store = channel.as_ref().map(|(addr, _)| (addr.clone(), Arc::clone(postbox)));
-            let arbiter = Arbiter::new();
+            let runtime = runtime()?;
+            let shared = Arc::clone(&runtime);
+            let arbiter = Arbiter::try_with_tokio_rt(move || Ok(shared))?;
             let (tables, presence) = (tables.clone(), Arc::clone(&presence));
             let (inboxes, router) = (Arc::clone(&inboxes), router.clone());
             let (settings, chain, overload) = (settings.clone(), Arc::clone(&access.chain), Arc::clone(&overload));
@@ -280,7 +271,7 @@ impl House {
                 };
                 SessionActor::new(Rc::new(Desk::new(index, line, settings.of_line(), ways)))
             });
-            arbiters.push(arbiter);
+            arbiters.push((arbiter, runtime));
             lines.push(line);
         }
         // Before anything that the store holds is published: wills of clients that were there when the broker ended.
@@ -373,121 +364,5 @@ impl House {
             version: settings.version.clone(),
             course,
         })
-    }
-
-    /// Stops in order: doors, wills while their receivers are there, goodbyes; then waits for what is being written.
-    async fn drain(&self, limit: Duration) {
-        let deadline = Instant::from_std(crate::clock::deadline(limit));
-        let drained = timeout_at(deadline, async {
-            for step in [Drain::Close, Drain::Bar, Drain::Wills, Drain::Goodbye] {
-                if step == Drain::Goodbye {
-                    // What is under way is acknowledged before the connection ends.
-                    self.keep_promises(limit / 2).await;
-                }
-                self.step(step).await;
-            }
-            while self.lingering().await > 0 {
-                sleep(LINGER_POLL).await;
-            }
-        });
-        match drained.await {
-            Ok(()) => tracing::info!("all clients have left"),
-            Err(_) => tracing::warn!(
-                after_ms = limit.as_millis(),
-                "some clients did not take their goodbye in time"
-            ),
-        }
-    }
-
-    /// Accepts nobody, waits for what is promised, and ends all connections in such a way that their clients return to
-    /// what the store holds.
-    async fn suspend(&self, limit: Duration) {
-        for step in [Drain::Close, Drain::Bar] {
-            self.step(step).await;
-        }
-        // What is under way is acknowledged before the connection ends.
-        self.keep_promises(limit / 2).await;
-        let left = timeout(HANDOVER_LINGER.min(limit), async {
-            // Those who were on their way in come after the others.
-            loop {
-                self.suspend_all().await;
-                if self.lingering().await == 0 {
-                    return;
-                }
-                sleep(LINGER_POLL).await;
-            }
-        });
-        if left.await.is_err() {
-            tracing::info!(
-                "some clients did not take their goodbye in time; they find their sessions when they return"
-            );
-        }
-    }
-
-    async fn step(&self, step: Drain) {
-        for line in &self.lines {
-            if line.send(step).await.is_err() {
-                tracing::error!(?step, "a line ended before the broker did");
-            }
-        }
-    }
-
-    async fn suspend_all(&self) {
-        for line in &self.lines {
-            let mut next = Some(0);
-            while let Some(from) = next {
-                next = line.send(Suspend(from)).await.ok().and_then(|slice| slice.next);
-            }
-        }
-    }
-
-    /// Waits until the store has what the lines have for it at this moment. Clients who go on publishing have no end.
-    async fn keep_promises(&self, limit: Duration) {
-        let mut marks = Vec::new();
-        for line in &self.lines {
-            marks.push(line.send(MarkStore).await.unwrap_or(0));
-        }
-        self.await_store(&marks, limit).await;
-    }
-
-    /// Waits until the store has what the lines have for it, up to a mark for each; no longer than `limit`, for it may
-    /// have no room.
-    async fn await_store(&self, marks: &[u64], limit: Duration) {
-        let kept = timeout(limit, async {
-            for (line, mark) in self.lines.iter().zip(marks) {
-                while line.send(AwaitsStore(*mark)).await.unwrap_or(false) {
-                    sleep(LINGER_POLL).await;
-                }
-            }
-        });
-        if kept.await.is_err() {
-            tracing::warn!("the store did not take everything in time; what it did not take was not acknowledged");
-        }
-    }
-
-    async fn lingering(&self) -> usize {
-        let mut total = 0;
-        for line in &self.lines {
-            total += line.send(Lingering).await.unwrap_or(0);
-        }
-        total
-    }
-
-    async fn stop(mut self) {
-        drop(self.control.take());
-        let everything = vec![u64::MAX; self.lines.len()];
-        self.await_store(&everything, STORE_LIMIT).await;
-        for arbiter in self.arbiters {
-            arbiter.stop();
-            if arbiter.join().is_err() {
-                tracing::error!("a line ended in a panic");
-            }
-        }
-        if let Some((addr, thread)) = self.store {
-            addr.stop();
-            if thread.join().is_err() {
-                tracing::error!("the store ended in a panic");
-            }
-        }
     }
 }

@@ -193,7 +193,7 @@ section! {
         line_inbox_bytes_max: usize = 67_108_864, Range(MIB..=64 * GIB), "bytes";
         /// How often the $SYS topics are published; 0 publishes none.
         sys_interval_secs: u64 = 10, Range(0..=86_400), "seconds";
-        /// How long a stop may take to say goodbye and to flush before it ends all the same.
+        /// How long a stop may take to say goodbye to all clients before it goes on all the same.
         drain_timeout_secs: u64 = 10, Range(0..=3600), "seconds";
     }
 }
@@ -334,6 +334,9 @@ section! {
         free_bytes_min: u64 = 16_777_216, Range(0..=1024 * GIB), "bytes";
         /// Bytes of changes that may wait for the store before their publishers are read more slowly.
         backlog_bytes_max: usize = 67_108_864, Range(MIB..=64 * GIB), "bytes";
+        /// How long the store may take to write and sync what it has when the broker stops or makes way for another binary,
+        /// after the goodbyes (broker.drain_timeout_secs). Then the process ends all the same, with exit code 74.
+        close_timeout_secs: u64 = 60, Range(1..=3600), "seconds";
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     broker: Broker,
     /// Wait no longer than this many seconds for the end
-    #[arg(short = 'W', long, value_name = "SECS", default_value_t = 60)]
+    #[arg(short = 'W', long, value_name = "SECS", default_value_t = 90)]
     wait: u64,
 }
 

@@ -53,18 +53,32 @@ class SmallDisk:
         self.point.rmdir()
 
 
-@contextlib.contextmanager
 def failing(broker, calls, error):
     """While this lasts, these system calls of the broker fail with `error`; the broker itself was started healthy."""
+    return injecting(broker, calls, f"error={error}")
+
+
+def delaying(broker, calls, secs):
+    """While this lasts, these system calls of the broker begin so much later."""
+    return injecting(broker, calls, f"delay_enter={secs * 1_000_000}")
+
+
+@contextlib.contextmanager
+def injecting(broker, calls, what):
     with tempfile.NamedTemporaryFile(suffix=".strace") as trace:
-        command = ["strace", "-f", "-o", trace.name, "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}"]
+        command = ["strace", "-f", "-o", trace.name, "-e", f"trace={calls}", "-e", f"inject={calls}:{what}"]
         tracer = subprocess.Popen([*command, "-p", str(broker.process.pid)], stderr=subprocess.PIPE, text=True)
         try:
             wait_until_traced(broker, tracer)
             yield trace
         finally:
             tracer.terminate()
-            tracer.wait(10)
+            try:
+                tracer.wait(10)
+            except subprocess.TimeoutExpired:
+                # It waits for a thread of a process that has ended, which waits for it.
+                tracer.kill()
+                tracer.wait()
 
 
 def wait_until_traced(broker, tracer):

@@ -1,8 +1,10 @@
 """Start, stop and refusal to start of the broker process."""
 
 import json
+import os
 import signal
 import socket
+import subprocess
 import time
 
 import exchange
@@ -47,6 +49,13 @@ def test_a_stop_with_traffic_is_bounded(start):
     assert time.monotonic() - began < 6
 
 
+def await_log(broker, words, within=20):
+    deadline = time.monotonic() + within
+    while words not in broker.log():
+        assert time.monotonic() < deadline, broker.log()
+        time.sleep(0.01)
+
+
 def test_who_has_not_sent_connect_keeps_no_stop(start):
     """Neither a silent connection nor half a CONNECT."""
     broker = start("--set", "broker.drain_timeout_secs=120", "--set", "listener.connect_timeout_secs=120")
@@ -59,6 +68,24 @@ def test_who_has_not_sent_connect_keeps_no_stop(start):
     for one in (silent, half):
         one.settimeout(5)
         assert one.recv(10) == b""
+
+
+def test_a_stop_during_a_reload_that_reads_a_file_without_an_answer_is_a_stop(start, tmp_path):
+    rights = tmp_path / "rights"
+    rights.write_text("topic readwrite #\n")
+    broker = start("--set", f"acl.file={rights}")
+    rights.unlink()
+    os.mkfifo(rights)
+    directory = tmp_path / f"store-{broker.port}"
+    asker = subprocess.Popen(
+        [exchange.STROWGER, "reload", "--data-dir", directory], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    await_log(broker, "reading settings")
+    time.sleep(0.3)
+    assert broker.stop(within=60) == 0, broker.log()
+    assert "reload refused" in broker.log()
+    assert asker.wait(30) != 0
+    assert "stops" in asker.stderr.read()
 
 
 def test_a_stopped_broker_takes_no_new_connections(start):

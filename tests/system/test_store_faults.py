@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from faults import SmallDisk, failing, needs_root, needs_strace
+from faults import SmallDisk, delaying, failing, needs_root, needs_strace
 from postbox import Postbox
 from wire import V5, V311, Kind, Wire
 
@@ -160,6 +160,26 @@ def test_a_failed_fsync_ends_all_promises_until_a_restart(restartable, engine):
     broker.kill()
     broker.start()
     check_accepted_again(postbox, broker)
+    postbox.check()
+
+
+@needs_strace
+def test_a_disk_that_does_not_sync_is_not_waited_for_for_ever(restartable):
+    """The end has a bound, and says what it has not done: nothing that was promised to the disk."""
+    settings = ["storage.durability=os", "storage.close_timeout_secs=12", "broker.drain_timeout_secs=1"]
+    broker = restartable(*settings).start()
+    postbox = Postbox(broker)
+    with delaying(broker, "fdatasync,fsync", 300), Wire.open(broker.address) as pub:
+        assert postbox.post(pub, "acknowledged for less than the disk") == 0
+        broker.process.terminate()
+        deadline = time.monotonic() + 60
+        while "did not write and sync" not in broker.log():
+            assert time.monotonic() < deadline, broker.log()
+            time.sleep(0.1)
+    assert broker.process.wait(30) == 74, broker.log()
+    says(broker.log(), "waits for the store", "waited_secs")
+    says(broker.log(), "ERROR", "did not write and sync", "close_timeout_secs")
+    broker.start()
     postbox.check()
 
 

@@ -291,27 +291,6 @@ def test_the_file_that_was_replaced_takes_over(tmp_path):
         connected(port)
 
 
-def test_what_was_reloaded_holds_after_a_failed_upgrade(start, tmp_path):
-    """Also if the file of settings has changed once more."""
-    conf, port = tmp_path / "own.toml", exchange.free_port()
-    conf.write_text("[session]\nreceive_maximum = 111\n")
-    broker = start("--conf", conf)
-    listener = f'[[listeners]]\nname = "second"\nbind = "127.0.0.1:{port}"\ntransport = "tcp"\n'
-    conf.write_text(f"[session]\nreceive_maximum = 222\n{listener}")
-    assert strowger("reload", "--data-dir", store_of(broker)).returncode == 0
-    assert receive_maximum(broker) == 222
-    treacherous = tmp_path / "treacherous"
-    treacherous.write_text('#!/bin/sh\nrm "$0"\necho strowger 9.9\n')
-    treacherous.chmod(0o755)
-    conf.write_text(f"[session]\nreceive_maximum = 333\n{listener}")
-    done = upgrade(broker, treacherous)
-    assert done.returncode == 69 and "went on with the old binary" in done.stderr, done
-    assert receive_maximum(broker) == 222
-    connected(port)
-    assert strowger("reload", "--data-dir", store_of(broker)).returncode == 0
-    assert receive_maximum(broker) == 333
-
-
 @contextlib.contextmanager
 def stalled(broker):
     """A client that reads nothing and has much to read."""
@@ -331,6 +310,44 @@ def test_who_has_not_sent_connect_keeps_no_upgrade(start):
         silent.settimeout(5)
         assert silent.recv(10) == b""
     assert "did not take their goodbye" not in broker.log()
+
+
+def test_a_stop_while_a_binary_does_not_answer_is_a_stop(start, tmp_path):
+    broker = start()
+    silent, asked = tmp_path / "silent", tmp_path / "asked"
+    silent.write_text(f"#!/bin/sh\ntouch {asked}\nexec sleep 25\n")
+    silent.chmod(0o755)
+    thread = threading.Thread(target=lambda: upgrade(broker, silent))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not asked.exists():
+        assert time.monotonic() < deadline, broker.log()
+        time.sleep(0.01)
+    began = time.monotonic()
+    assert broker.stop(within=60) == 0
+    assert time.monotonic() - began < 15
+    thread.join()
+
+
+def test_what_was_reloaded_holds_after_a_failed_upgrade(start, tmp_path):
+    """Also if the file of settings has changed once more."""
+    conf, port = tmp_path / "own.toml", exchange.free_port()
+    conf.write_text("[session]\nreceive_maximum = 111\n")
+    broker = start("--conf", conf)
+    listener = f'[[listeners]]\nname = "second"\nbind = "127.0.0.1:{port}"\ntransport = "tcp"\n'
+    conf.write_text(f"[session]\nreceive_maximum = 222\n{listener}")
+    assert strowger("reload", "--data-dir", store_of(broker)).returncode == 0
+    assert receive_maximum(broker) == 222
+    treacherous = tmp_path / "treacherous"
+    treacherous.write_text('#!/bin/sh\nrm "$0"\necho strowger 9.9\n')
+    treacherous.chmod(0o755)
+    conf.write_text(f"[session]\nreceive_maximum = 333\n{listener}")
+    done = upgrade(broker, treacherous)
+    assert done.returncode == 69 and "went on with the old binary" in done.stderr, done
+    assert receive_maximum(broker) == 222
+    connected(port)
+    assert strowger("reload", "--data-dir", store_of(broker)).returncode == 0
+    assert receive_maximum(broker) == 333
 
 
 def test_a_stop_that_comes_while_a_binary_makes_way_is_a_stop(start):

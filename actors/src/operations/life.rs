@@ -29,8 +29,6 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Declined>>;
 /// From operators to the loop of the broker's life.
 #[derive(Debug)]
 pub(crate) enum Wish {
-    /// Stop as SIGTERM does. Nobody waits: the end is the answer.
-    Stop,
     /// Read settings and files again; answered with what has changed, a line each, or with why nothing has.
     Reload(Reply<Vec<String>>),
     /// What a reload with this text as the file of settings would change.
@@ -125,6 +123,8 @@ pub struct Status {
 #[derive(Debug)]
 pub(crate) struct Course {
     wishes: mpsc::Sender<Wish>,
+    /// Who wants the broker to stop.
+    stop: watch::Sender<Option<&'static str>>,
     stage: watch::Receiver<Stage>,
     upgrades: u32,
     upgrade_failure: Option<String>,
@@ -136,6 +136,7 @@ pub(crate) struct Course {
 pub(crate) struct Helm {
     pub(crate) wishes: mpsc::Receiver<Wish>,
     pub(crate) stage: watch::Sender<Stage>,
+    pub(crate) stop: watch::Sender<Option<&'static str>>,
 }
 
 impl Course {
@@ -143,18 +144,25 @@ impl Course {
     pub(crate) fn begin(past: Past, bound: impl IntoIterator<Item = Endpoint>) -> (Self, Helm) {
         let (wishes, asked) = mpsc::channel(WISHES_MAX);
         let (stage, seen) = watch::channel(Stage::Serving);
+        let stop = watch::Sender::new(None);
         let address = |endpoint| match endpoint {
             Endpoint::Address(address) => Some(address),
             Endpoint::Socket(_) | Endpoint::Passed(_) => None,
         };
         let course = Self {
             wishes,
+            stop: stop.clone(),
             stage: seen,
             upgrades: past.upgrades,
             upgrade_failure: past.upgrade_failure,
             addresses: bound.into_iter().map(address).collect(),
         };
-        (course, Helm { wishes: asked, stage })
+        let helm = Helm {
+            wishes: asked,
+            stage,
+            stop,
+        };
+        (course, helm)
     }
 }
 
@@ -165,13 +173,14 @@ impl Operations {
         *self.house.course.stage.borrow()
     }
 
-    /// Has the broker stop as SIGTERM does.
+    /// Has the broker stop as SIGTERM does. Nothing that goes on keeps it: the end is the answer.
     ///
     /// # Errors
     ///
-    /// It is busy with other wishes, or ends already.
+    /// It ends already.
     pub fn stop(&self) -> Result<(), Declined> {
-        self.wish(Wish::Stop)
+        let asked = self.house.course.stop.send(Some("operator"));
+        asked.map_err(|_| Declined("the broker is stopping".to_owned()))
     }
 
     /// Reads settings, certificates, users, rights and rules again. Answers with what has changed, a line each.
