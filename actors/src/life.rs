@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use self::drain::Draining;
+pub(crate) use self::watchdog::Pulse;
 use crate::events::Events;
 use crate::message::{Drain, Lingering};
 use crate::operations::life::{Declined, DrainOrder, Helm, Reply, Stage, UpgradeOrder, Wish};

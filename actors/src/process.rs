@@ -22,6 +22,11 @@ pub enum Moment {
     Upgrading,
     /// All lines have answered.
     Alive,
+    /// It still starts or ends, and will say so again in time.
+    Busy {
+        /// From this moment on.
+        within: Duration,
+    },
 }
 
 /// What a process does around its broker.

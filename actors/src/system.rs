@@ -24,7 +24,7 @@ use crate::doors::handover::Handover;
 use crate::doors::{self, Doors, Premises};
 use crate::events::Events;
 use crate::inboxes::Inboxes;
-use crate::life::{Life, Signals, Stop};
+use crate::life::{Life, Pulse, Signals, Stop};
 use crate::message::AwaitReturn;
 use crate::operations::life::Course;
 use crate::operations::{self, Operations};
@@ -43,6 +43,11 @@ use crate::transport::tls::TlsError;
 
 mod closing;
 
+/// What a start after an upgrade may take before the service manager's watchdog is told no more: as long as its unit gives
+/// any other start.
+const START_LIMIT: Duration = Duration::from_secs(300);
+/// What an end may take beyond its two bounds before that watchdog is told no more.
+const LAST_THREADS: Duration = Duration::from_secs(15);
 /// For tasks that block to end with the broker.
 const LAST_TASKS: Duration = Duration::from_secs(1);
 /// Between two looks for retained messages whose time is over.
@@ -134,6 +139,11 @@ async fn live(
     on_ready: impl FnOnce(&Operations, &[ListenerSettings]),
 ) -> Result<Ending, StartError> {
     let past = process.past();
+    // The service manager has heard that the broker serves, from the binary before.
+    let pulse = past
+        .awaits_clients
+        .then(|| Pulse::begin(process, START_LIMIT))
+        .flatten();
     let (access, rights) = Access::open(&settings).await?;
     let opened = settings.store.as_ref().map(store::open).transpose()?;
     let signals = Signals::listen()?;
@@ -154,6 +164,7 @@ async fn live(
     house.answer_callers(&settings, &operations);
     on_ready(&operations, &bound);
     process.tell(Moment::Ready);
+    drop(pulse);
     let renewal = actix_rt::spawn(doors::renew_forever(Arc::clone(&open_doors), Arc::clone(&house.events)));
     let concerned = Concerned {
         lines: house.lines.clone(),
@@ -176,9 +187,11 @@ async fn live(
         is_kept: house.store.is_some(),
     };
     let end = life.live(signals).await;
+    let within = reloader.ends_within();
+    let _pulse = Pulse::begin(process, within.goodbye + within.store + LAST_THREADS);
     renewal.abort();
     quic.iter().for_each(QuicHouse::close);
-    Ok(house.end(end, (&open_doors, quic), reloader.ends_within(), &stop).await)
+    Ok(house.end(end, (&open_doors, quic), within, &stop).await)
 }
 
 /// What one line knows and decides.

@@ -39,6 +39,10 @@ impl Process for Surroundings {
             Moment::Draining => vec![NotifyState::Status("draining: nobody is accepted")],
             Moment::Stopping => vec![NotifyState::Stopping, NotifyState::Status("stopping")],
             Moment::Alive => vec![NotifyState::Watchdog],
+            Moment::Busy { within } => {
+                let micros = u32::try_from(within.as_micros()).unwrap_or(u32::MAX);
+                vec![NotifyState::Watchdog, NotifyState::ExtendTimeoutUsec(micros)]
+            }
         };
         // Without a service manager nothing happens.
         if let Err(error) = sd_notify::notify(&states) {

@@ -5,10 +5,12 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
-from exchange import strowger
+from exchange import STROWGER, strowger
+from wire import Wire, publish
 
 pytestmark = pytest.mark.strowger
 
@@ -96,6 +98,28 @@ def test_an_upgrade_is_a_reload_to_the_service_manager(manager, serve):
     assert words["RELOADING"] == "1" and "MONOTONIC_USEC" in words
     words = manager.hear()
     assert words["READY"] == "1", "and not STOPPING in between"
+
+
+@pytest.mark.parametrize("ends", ["stop", "upgrade"])
+def test_an_end_that_takes_time_is_told(manager, serve, ends):
+    """The lines are not asked then; the service manager has patience for as long as it hears of it."""
+    broker = serve(WATCHDOG_USEC="900000")
+    with Wire.open(broker.address) as stalled, Wire.open(broker.address) as pub:
+        stalled.subscribe("flood", qos=0)
+        for _ in range(600):
+            pub.send(publish("flood", bytes(20000)))
+        pub.publish("end", b"", qos=1)
+        if ends == "stop":
+            broker.terminate()
+            manager.hear_until("STOPPING", "1")
+        else:
+            data = broker.log_path.parent / f"store-{broker.port}"
+            process = subprocess.Popen([STROWGER, "upgrade", "--data-dir", data], stdout=subprocess.DEVNULL)
+            manager.hear_until("RELOADING", "1")
+        for _ in range(3):
+            assert manager.hear(5) == {"WATCHDOG": "1", "EXTEND_TIMEOUT_USEC": "900000"}
+    if ends == "upgrade":
+        assert process.wait(30) == 0
 
 
 def test_the_watchdog_hears_only_while_all_lines_answer(manager, serve):
