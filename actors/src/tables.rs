@@ -117,8 +117,17 @@ impl Tables for SharedTables {
         self.inner.router.read().group(key)
     }
 
-    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
-        self.inner.router.read().subscriptions(session)
+    fn subscriptions_behind(
+        &self,
+        session: SessionKey,
+        skipped: usize,
+        max: usize,
+    ) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.inner.router.read().subscriptions_behind(session, skipped, max)
+    }
+
+    fn has_subscription(&self, session: SessionKey, filter: &TopicFilter) -> bool {
+        self.inner.router.read().has_subscription(session, filter)
     }
 
     fn subscription_count(&self, session: SessionKey) -> usize {

@@ -349,8 +349,21 @@ impl Tables for OneThread {
         self.0.borrow().group(key)
     }
 
-    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
-        self.0.borrow().subscriptions(session)
+    fn subscriptions_behind(
+        &self,
+        session: SessionKey,
+        skipped: usize,
+        max: usize,
+    ) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.0.borrow().subscriptions_behind(session, skipped, max)
+    }
+
+    fn has_subscription(&self, session: SessionKey, filter: &TopicFilter) -> bool {
+        self.0.borrow().has_subscription(session, filter)
+    }
+
+    fn subscription_count(&self, session: SessionKey) -> usize {
+        self.0.borrow().subscription_count_of(session)
     }
 
     fn retain(&self, _: &Arc<Message>) -> Result<(), RetainedRefusal> {

@@ -15,7 +15,7 @@ pub use close::Lost;
 pub use drain::{Elsewhere, Slice};
 pub use operate::Published;
 pub use review::{Clients, Findings, MayStay, Review};
-pub use survey::{Best, Order, OrderBy, Question, Sight, Subscribed, SubscriptionQuestion};
+pub use survey::{Best, Bookmark, Looked, Order, OrderBy, Question, Sight, Subscribed, SubscriptionQuestion};
 pub use weigh::Holdings;
 
 use crate::acl::{Lately, Rights};

@@ -205,6 +205,17 @@ impl Router {
     /// A filter of 3.x that begins with `$share/` and would not be valid in 5.0 is left out.
     #[must_use]
     pub fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.subscriptions_behind(session, 0, usize::MAX)
+    }
+
+    /// As [`Self::subscriptions`]: those of `max` places behind the first `skipped`.
+    #[must_use]
+    pub fn subscriptions_behind(
+        &self,
+        session: SessionKey,
+        skipped: usize,
+        max: usize,
+    ) -> Vec<(TopicFilter, SubscriptionOptions)> {
         let places = self.sessions.get(&session).map(Roll::as_slice).unwrap_or_default();
         let subscription = |&place: &Place| {
             let (filter, subscriber) = match place {
@@ -219,7 +230,14 @@ impl Router {
             };
             Some((TopicFilter::new(filter).ok()?, subscriber.options))
         };
-        places.iter().filter_map(subscription).collect()
+        places.iter().skip(skipped).take(max).filter_map(subscription).collect()
+    }
+
+    /// Whether a session has a subscription with exactly this filter.
+    #[must_use]
+    pub fn has_subscription(&self, session: SessionKey, filter: &TopicFilter) -> bool {
+        let (share, inner) = parts(filter);
+        self.place(session, share, inner).is_some()
     }
 
     /// How many subscriptions a session has.

@@ -23,13 +23,25 @@ pub trait Tables: std::fmt::Debug {
     /// The members of a shared group.
     fn group(&self, key: &ShareKey) -> Vec<Receiver>;
 
-    /// The subscriptions of a session, in no particular order.
-    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)>;
+    /// The subscriptions of a session, in no particular order: `max` at most, behind the first `skipped`. While
+    /// subscriptions come and go, a walk in parts may miss one of the others, or see it twice.
+    fn subscriptions_behind(
+        &self,
+        session: SessionKey,
+        skipped: usize,
+        max: usize,
+    ) -> Vec<(TopicFilter, SubscriptionOptions)>;
+
+    /// All subscriptions of a session, in no particular order.
+    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.subscriptions_behind(session, 0, usize::MAX)
+    }
+
+    /// Whether a session has a subscription with exactly this filter.
+    fn has_subscription(&self, session: SessionKey, filter: &TopicFilter) -> bool;
 
     /// How many subscriptions a session has.
-    fn subscription_count(&self, session: SessionKey) -> usize {
-        self.subscriptions(session).len()
-    }
+    fn subscription_count(&self, session: SessionKey) -> usize;
 
     /// Stores a retained message, replaces the one before, or clears it where the payload is empty.
     ///

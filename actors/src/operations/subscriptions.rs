@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Addr, Handler, Message, MessageResult};
-use broker::line::{Best, Subscribed, SubscriptionQuestion};
+use broker::line::{Best, Bookmark, Looked, Subscribed, SubscriptionQuestion};
 use mqtt_codec::TopicFilter;
 use tokio::time::{sleep, timeout};
 
 use super::{Operations, Unanswered};
 use crate::session::SessionActor;
 
-/// Slots that a line looks at in one turn: each may hold many subscriptions.
+/// Subscriptions, and slots of sessions, that a line looks at in one turn.
 const SLICE: usize = 256;
 /// For the router to carry out a change, and between two looks whether it has.
 const ROUTED: Duration = Duration::from_secs(2);
@@ -47,11 +47,11 @@ pub struct Subscription {
     pub subscription_id: Option<u32>,
 }
 
-/// From operators to a line: which subscriptions of a slice of sessions are meant? The one who asks comes again.
+/// From operators to a line: which of some subscriptions are meant? The one who asks comes again for the next.
 #[derive(Message)]
-#[rtype(result = "(Best<Subscribed>, Option<u32>)")]
+#[rtype(result = "(Best<Subscribed>, Option<Bookmark>)")]
 struct Survey {
-    from: u32,
+    from: Bookmark,
     question: Arc<SubscriptionQuestion>,
     best: Best<Subscribed>,
 }
@@ -72,12 +72,13 @@ impl Handler<Survey> for SessionActor {
     }
 }
 
-/// From operators to a line: which subscriptions of this client are meant? The list comes back, with whether the line
-/// has the client.
+/// From operators to a line: which of some subscriptions of this client are meant? The list comes back, with how far that
+/// was; `None`: there is no such client here.
 #[derive(Message)]
-#[rtype(result = "(Best<Subscribed>, bool)")]
+#[rtype(result = "(Best<Subscribed>, Option<Looked>)")]
 struct OfClient {
     client_id: String,
+    skipped: usize,
     question: Arc<SubscriptionQuestion>,
     best: Best<Subscribed>,
 }
@@ -87,10 +88,11 @@ impl Handler<OfClient> for SessionActor {
 
     fn handle(&mut self, mut of: OfClient, _: &mut Self::Context) -> Self::Result {
         let (client_id, question) = (&of.client_id, &of.question);
-        let found = self
+        let part = (of.skipped, SLICE);
+        let looked = self
             .desk()
-            .look(|line| line.subscriptions_of(client_id, question, &mut of.best));
-        MessageResult((of.best, found.is_some()))
+            .look(|line| line.subscriptions_of(client_id, part, question, &mut of.best));
+        MessageResult((of.best, looked))
     }
 }
 
@@ -171,7 +173,7 @@ impl Operations {
         mut best: Best<Subscribed>,
     ) -> Result<Best<Subscribed>, Unanswered> {
         for line in &self.house.lines {
-            let mut next = Some(0);
+            let mut next = Some(Bookmark::default());
             while let Some(from) = next {
                 let question = Arc::clone(question);
                 let survey = Survey { from, question, best };
@@ -188,15 +190,21 @@ impl Operations {
         mut best: Best<Subscribed>,
     ) -> Result<Best<Subscribed>, Unanswered> {
         for line in &self.home_first(&client_id) {
-            let of = OfClient {
-                client_id: client_id.clone(),
-                question: Arc::clone(question),
-                best,
-            };
-            let is_here;
-            (best, is_here) = line.send(of).await.map_err(|_| Unanswered::Line)?;
-            if is_here {
-                return Ok(best);
+            let mut skipped = 0;
+            loop {
+                let of = OfClient {
+                    client_id: client_id.clone(),
+                    skipped,
+                    question: Arc::clone(question),
+                    best,
+                };
+                let looked;
+                (best, looked) = line.send(of).await.map_err(|_| Unanswered::Line)?;
+                match looked {
+                    Some(Looked::All) => return Ok(best),
+                    Some(Looked::UpTo(count)) => skipped = count,
+                    None => break,
+                }
             }
         }
         Err(Unanswered::no_client(&client_id))

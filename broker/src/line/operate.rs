@@ -65,8 +65,7 @@ impl Line {
     #[must_use]
     pub fn has_subscription(&self, client_id: &str, filter: &TopicFilter) -> bool {
         let session = self.session_of(client_id);
-        let held = session.map(|session| self.turn.tables.subscriptions(session.key));
-        held.is_some_and(|held| held.iter().any(|(held, _)| held == filter))
+        session.is_some_and(|session| self.turn.tables.has_subscription(session.key, filter))
     }
 
     /// Takes a subscription from a client, which is not told: MQTT has no words for it. Says whether there was one;

@@ -14,6 +14,9 @@ use crate::limits::Limits;
 use crate::message::Millis;
 use crate::session::Session;
 
+/// Subscriptions after which a slice takes no further session.
+const SUBSCRIPTIONS_MAX: usize = 256;
+
 /// Says whether a connected client may stay.
 pub type MayStay = dyn Fn(&Subject<'_>) -> Result<(), Parting> + Send + Sync;
 
@@ -108,15 +111,28 @@ impl Line {
     #[must_use]
     pub fn review(&self, review: &Review, from: u32, slots: u32) -> (Findings, Option<u32>) {
         let mut found = Findings::default();
-        let sessions = self.slots.iter().skip(from as usize).take(slots as usize);
+        let next = self.next_of(review, from, slots);
+        let end = next.map_or(self.slots.len(), |next| next as usize);
+        let sessions = self.slots.iter().take(end).skip(from as usize);
         for session in sessions.filter_map(|slot| slot.session.as_deref()) {
             self.look_at(session, review, &mut found);
         }
-        (found, self.next_of(from, slots))
+        (found, next)
     }
 
-    fn next_of(&self, from: u32, slots: u32) -> Option<u32> {
-        let next = from.saturating_add(slots.max(1));
+    /// Where a slice ends that begins with `from`: after so many slots, or sooner where they hold many subscriptions that
+    /// are to be looked at.
+    fn next_of(&self, review: &Review, from: u32, slots: u32) -> Option<u32> {
+        let mut next = from;
+        let mut subscriptions = 0;
+        for slot in self.slots.iter().skip(from as usize).take(slots.max(1) as usize) {
+            if subscriptions >= SUBSCRIPTIONS_MAX {
+                break;
+            }
+            let session = slot.session.as_deref().filter(|_| review.are_rights_other);
+            subscriptions += session.map_or(0, |session| self.turn.tables.subscription_count(session.key));
+            next = next.saturating_add(1);
+        }
         ((next as usize) < self.slots.len()).then_some(next)
     }
 
@@ -155,11 +171,13 @@ impl Line {
     #[must_use]
     pub fn enforce(&mut self, review: &Review, from: u32, slots: u32, now: Millis) -> Option<u32> {
         self.turn.now = now;
-        for slot in from..from.saturating_add(slots) {
+        let next = self.next_of(review, from, slots);
+        let end = next.unwrap_or_else(|| u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        for slot in from..end {
             self.enforce_on(slot, review);
         }
         self.settle();
-        self.next_of(from, slots)
+        next
     }
 
     fn enforce_on(&mut self, slot: u32, review: &Review) {

@@ -254,6 +254,24 @@ pub struct Subscribed {
     pub options: SubscriptionOptions,
 }
 
+/// Where a walk over the subscriptions of a line goes on; the default is their beginning. One session may have more of
+/// them than one look takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bookmark {
+    slot: u32,
+    /// Whose subscriptions were begun, and how many of them were looked at.
+    within: Option<(SessionKey, usize)>,
+}
+
+/// How far the subscriptions of one client have been looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// All of them.
+    All,
+    /// So many of them.
+    UpTo(usize),
+}
+
 /// Which subscriptions are meant.
 #[derive(Clone, Debug, Default)]
 pub struct SubscriptionQuestion {
@@ -285,34 +303,64 @@ impl Line {
         })
     }
 
-    /// As [`Line::survey`], for subscriptions.
+    /// As [`Line::survey`], for subscriptions: `examine_max` of them, where each slot counts as one more.
     pub fn survey_subscriptions(
         &self,
-        from: u32,
+        from: Bookmark,
         examine_max: usize,
         question: &SubscriptionQuestion,
         best: &mut Best<Subscribed>,
-    ) -> Option<u32> {
-        self.visit(from, examine_max, |session| {
-            if session.routed {
-                self.note_subscriptions(session, question, best);
+    ) -> Option<Bookmark> {
+        let Bookmark { mut slot, mut within } = from;
+        let mut left = examine_max;
+        while let Some(place) = self.slots.get(slot as usize) {
+            if left == 0 {
+                return Some(Bookmark { slot, within });
             }
-        })
+            if let Some(session) = place.session.as_deref().filter(|session| session.routed) {
+                let key = session.key;
+                let begun = within.filter(|(begun, _)| *begun == key);
+                let skipped = begun.map_or(0, |(_, looked)| looked);
+                match self.note_subscriptions(session, (skipped, left), question, best) {
+                    Looked::All => {
+                        let held = self.turn.tables.subscription_count(key);
+                        left = left.saturating_sub(held.saturating_sub(skipped));
+                    }
+                    Looked::UpTo(looked) => {
+                        let within = Some((key, looked));
+                        return Some(Bookmark { slot, within });
+                    }
+                }
+            }
+            left = left.saturating_sub(1);
+            slot = slot.saturating_add(1);
+            within = None;
+        }
+        None
     }
 
-    /// The subscriptions of one client that are meant; `None`: there is no such client.
+    /// The subscriptions of one client that are meant, among `examine_max` behind the first `skipped`; `None`: there is
+    /// no such client.
     pub fn subscriptions_of(
         &self,
         client_id: &str,
+        (skipped, examine_max): (usize, usize),
         question: &SubscriptionQuestion,
         best: &mut Best<Subscribed>,
-    ) -> Option<()> {
-        self.note_subscriptions(self.session_of(client_id)?, question, best);
-        Some(())
+    ) -> Option<Looked> {
+        let session = self.session_of(client_id)?;
+        Some(self.note_subscriptions(session, (skipped, examine_max), question, best))
     }
 
-    fn note_subscriptions(&self, session: &Session, question: &SubscriptionQuestion, best: &mut Best<Subscribed>) {
-        for (filter, options) in self.turn.tables.subscriptions(session.key) {
+    fn note_subscriptions(
+        &self,
+        session: &Session,
+        (skipped, examine_max): (usize, usize),
+        question: &SubscriptionQuestion,
+        best: &mut Best<Subscribed>,
+    ) -> Looked {
+        let tables = &self.turn.tables;
+        for (filter, options) in tables.subscriptions_behind(session.key, skipped, examine_max) {
             let is_meant = question.search.as_ref().is_none_or(|part| contains(&filter, part));
             let matches = |topic: &str| router::matches(filter.inner(), topic);
             if !is_meant || !question.topic.as_deref().is_none_or(matches) {
@@ -330,6 +378,11 @@ impl Line {
                 filter,
                 options,
             });
+        }
+        let looked = skipped.saturating_add(examine_max);
+        match looked < tables.subscription_count(session.key) {
+            true => Looked::UpTo(looked),
+            false => Looked::All,
         }
     }
 

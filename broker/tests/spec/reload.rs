@@ -6,7 +6,7 @@ use std::sync::Arc;
 use broker::acl::Subject;
 use broker::effect::{Cause, Parting};
 use broker::limits::{Limits, Rate, RateBook, Rates};
-use broker::line::Clients;
+use broker::line::{Clients, Review};
 use mqtt_codec::{DisconnectReason, Packet, QoS, Version};
 
 use crate::world::packets::publish_as;
@@ -204,4 +204,37 @@ fn other_rates_hold_for_those_who_are_connected() {
         world.send(sender, Packet::Publish(publish_as(number, "t", "", QoS::AtLeastOnce)));
     }
     assert!(world.is_read(sender));
+}
+
+/// Sessions with many subscriptions make a slice shorter, so that no client waits for them.
+#[test]
+fn a_slice_ends_sooner_where_sessions_hold_many_subscriptions() {
+    let mut world = World::new();
+    for client in 0..12 {
+        let client = world.client(&format!("c{client}")).connect();
+        for number in 0..300 {
+            world.subscribe(client, &format!("open/{number}"), QoS::AtMostOnce);
+        }
+    }
+    let slices = |world: &World, review: &Review| {
+        let mut slices = Vec::new();
+        for line in &world.lines {
+            let mut from = Some(0);
+            while let Some(place) = from {
+                let (found, next) = line.review(review, place, 200);
+                slices.push(found.subscriptions_lost);
+                from = next;
+            }
+        }
+        slices
+    };
+    let other_rights = slices(&world, &world.review(nothing, Some("allow subscribe else"), everyone));
+    assert_eq!(other_rights.iter().sum::<u64>(), 3600);
+    assert!(other_rights.iter().all(|lost| *lost <= 600), "{other_rights:?}");
+    let other_bounds = slices(&world, &world.review(nothing, None, everyone));
+    assert_eq!(
+        other_bounds.len(),
+        world.lines.len(),
+        "whose subscriptions nobody looks at are not counted"
+    );
 }

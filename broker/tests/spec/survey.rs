@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::line::{Best, Order, OrderBy, Question, SubscriptionQuestion};
+use broker::line::{Best, Bookmark, Looked, Order, OrderBy, Question, SubscriptionQuestion};
 use broker::message::Message;
 use mqtt_codec::{DisconnectReason, QoS};
 
@@ -152,7 +152,7 @@ fn subscriptions_are_found_by_the_topic_that_they_match() {
     let mut best = Best::new(10);
     let line = world.line_of(client);
     assert_eq!(
-        world.lines[line].survey_subscriptions(0, 100, &question, &mut best),
+        world.lines[line].survey_subscriptions(Bookmark::default(), 100, &question, &mut best),
         None
     );
     let filters: Vec<String> = best
@@ -161,6 +161,54 @@ fn subscriptions_are_found_by_the_topic_that_they_match() {
         .map(|found| found.filter.to_string())
         .collect();
     assert_eq!(filters, ["$share/g/plant/#", "plant/+/state"]);
+}
+
+/// However many subscriptions stand with one session, a look at them is as short as it was asked to be.
+#[test]
+fn a_walk_over_subscriptions_stops_and_goes_on_in_the_middle_of_a_session() {
+    let mut world = World::new();
+    let mut expected = Vec::new();
+    for (name, count) in [("none", 0), ("few", 2), ("many", 23), ("one", 1)] {
+        let client = world.client(name).connect();
+        for number in 0..count {
+            let text = format!("{name}/{number:02}");
+            world.subscribe(client, &text, QoS::AtMostOnce);
+            expected.push(text);
+        }
+    }
+    expected.sort();
+    let question = SubscriptionQuestion {
+        is_by_filter: true,
+        ..SubscriptionQuestion::default()
+    };
+    for examine_max in [1, 3, 5, 100] {
+        let mut best = Best::new(100);
+        for line in &world.lines {
+            let mut next = Some(Bookmark::default());
+            while let Some(from) = next {
+                let before = best.total();
+                next = line.survey_subscriptions(from, examine_max, &question, &mut best);
+                assert!(
+                    best.total() - before <= examine_max,
+                    "{} of {examine_max}",
+                    best.total() - before
+                );
+                assert_ne!(next, Some(from), "it goes on");
+            }
+        }
+        let found = best.into_sorted();
+        let found: Vec<String> = found.iter().map(|found| found.filter.to_string()).collect();
+        assert_eq!(found, expected, "{examine_max} at a time");
+    }
+    let mut best = Best::new(100);
+    let of_many = |world: &World, part, best: &mut _| {
+        let lines = world.lines.iter();
+        let mut looked = lines.filter_map(|line| line.subscriptions_of("many", part, &question, best));
+        looked.next()
+    };
+    assert_eq!(of_many(&world, (0, 20), &mut best), Some(Looked::UpTo(20)));
+    assert_eq!(of_many(&world, (20, 20), &mut best), Some(Looked::All));
+    assert_eq!(best.total(), 23);
 }
 
 #[test]

@@ -44,8 +44,21 @@ impl Tables for WorldTables {
         self.router.borrow().group(key)
     }
 
-    fn subscriptions(&self, session: SessionKey) -> Vec<(TopicFilter, SubscriptionOptions)> {
-        self.router.borrow().subscriptions(session)
+    fn subscriptions_behind(
+        &self,
+        session: SessionKey,
+        skipped: usize,
+        max: usize,
+    ) -> Vec<(TopicFilter, SubscriptionOptions)> {
+        self.router.borrow().subscriptions_behind(session, skipped, max)
+    }
+
+    fn has_subscription(&self, session: SessionKey, filter: &TopicFilter) -> bool {
+        self.router.borrow().has_subscription(session, filter)
+    }
+
+    fn subscription_count(&self, session: SessionKey) -> usize {
+        self.router.borrow().subscription_count_of(session)
     }
 
     fn retain(&self, message: &Arc<Message>) -> Result<(), RetainedRefusal> {
