@@ -57,7 +57,8 @@ pub use network::{Network, NotANetwork};
 pub use operations::life::{Declined, DrainOrder, Stage, Status, UpgradeOrder};
 pub use operations::{
     Ban, Client, ClientFilter, ConsoleError, Deletion, ListenerSight, Operations, Outcome, Overview, Properties,
-    Publication, RetainedMessage, Subscription, SubscriptionFilter, Trace, Tree, TreeLevel, Unanswered, Whom, Will,
+    Publication, RetainedMessage, SentAway, Subscription, SubscriptionFilter, Trace, Tree, TreeLevel, Unanswered, Whom,
+    Will,
 };
 pub use plan::{Plan, SettingChange, Step, StepKind, When};
 pub use policy::{OpenHouse, Policy};

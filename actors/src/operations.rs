@@ -19,6 +19,7 @@ use std::time::Duration;
 use actix::{Addr, MailboxError};
 use auth::Chain;
 use broker::counters::Counters;
+use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::life::Course;
@@ -35,7 +36,7 @@ use crate::store::StoreAddr;
 use crate::tables::SharedTables;
 use crate::watcher::Watcher;
 
-mod bans;
+pub(crate) mod bans;
 mod clients;
 mod listeners;
 mod overview;
@@ -43,7 +44,7 @@ mod publish;
 mod retained;
 mod subscriptions;
 
-pub use bans::{Ban, Whom};
+pub use bans::{Ban, SentAway, Whom};
 pub use clients::{Client, ClientFilter, Will};
 pub use listeners::ListenerSight;
 pub use overview::Overview;
@@ -100,6 +101,8 @@ pub(crate) struct House {
     pub(crate) store: Option<StoreAddr>,
     pub(crate) probes: Probes,
     pub(crate) watcher: Arc<dyn Watcher>,
+    /// Those who carry out a ban on clients that are in.
+    pub(crate) bailiffs: Arc<Semaphore>,
     pub(crate) version: String,
     /// The ways to the loop of its life.
     pub(crate) course: Course,
@@ -157,6 +160,7 @@ impl Operations {
                 log_records: Vec::new,
                 log_dropped: || 0,
             },
+            bailiffs: bans::bailiffs(),
             version: String::new(),
             course,
         })

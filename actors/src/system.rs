@@ -374,6 +374,7 @@ impl House {
             store: self.store.as_ref().map(|(addr, _)| addr.clone()),
             probes: settings.probes,
             watcher: Arc::clone(&settings.watcher),
+            bailiffs: operations::bans::bailiffs(),
             version: settings.version.clone(),
             course,
         })

@@ -12,7 +12,7 @@ use mqtt_codec::ClientId;
 pub use admit::{Admission, HeldConnect, home_line};
 pub use authenticate::{Heard, Proof, Proving};
 pub use close::Lost;
-pub use drain::{Elsewhere, Slice};
+pub use drain::{Elsewhere, IsMeant, Slice};
 pub use operate::Published;
 pub use review::{Clients, Findings, MayStay, Review};
 pub use survey::{Best, Bookmark, Looked, Order, OrderBy, Question, Sight, Subscribed, SubscriptionQuestion};

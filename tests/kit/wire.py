@@ -286,18 +286,18 @@ def readable(sockets, seconds):
 class Wire:
     """One connection to a broker, with the client's side played by the test."""
 
-    def __init__(self, address, version=V5, timeout=5.0):
+    def __init__(self, address, version=V5, timeout=5.0, source=None):
         self.version, self.timeout = version, timeout
-        self.socket = socket.create_connection(address, timeout=timeout)
+        self.socket = socket.create_connection(address, timeout=timeout, source_address=(source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.ids = itertools.count(1)
         self.connack = None
 
     @classmethod
-    def open(cls, address, client_id="", version=V5, *, expect=0, timeout=5.0, **options):
+    def open(cls, address, client_id="", version=V5, *, expect=0, timeout=5.0, source=None, **options):
         """Connects and takes the CONNACK, which has to carry the return code `expect`."""
-        wire = cls(address, version, timeout)
+        wire = cls(address, version, timeout, source)
         wire.send(connect(client_id, version, **options))
         wire.connack = wire.expect(Kind.CONNACK)
         assert wire.connack.reason == expect, f"CONNACK {wire.connack.reason:#04x}, expected {expect:#04x}"

@@ -416,7 +416,7 @@ def test_an_operator_works(office):
         assert levels["items"] == [{"level": "1", "topic": "story/1", "messages_below": 0, "has_message": True}]
 
         ban = office.admin("POST", "/api/v1/bans", {"kind": "client_id", "value": "listener", "secs": 60, "reason": "a story"})
-        assert ban["disconnected"] == 1 and ban["by"] == "admin"
+        assert (ban["disconnected"], ban["complete"], ban["by"]) == (1, True, "admin")
         refused = subprocess.run(
             [STROWGER, "sub", *login, "-i", "listener", "-t", "x", "-W", "3"], capture_output=True, text=True
         )

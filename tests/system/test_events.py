@@ -172,3 +172,25 @@ def test_listeners_that_come_and_go_are_told(start, tmp_path):
         assert office.ask("POST", "/reload")[0] == 200
         told = events.until("listener")["text"]
         assert "second" in told and "clos" in told, told
+
+
+def test_a_ban_disconnects_all_whom_it_means_and_nobody_else(start):
+    """More clients than a line disconnects in one turn."""
+    broker = start()
+    office = Office(broker)
+    crowd = [Wire.open(broker.address, f"c{nth}", V5) for nth in range(500)]
+    other = Wire.open(broker.address, "other", V5, source="127.0.0.2")
+    status, ban = office.ask("POST", "/bans", {"kind": "address", "value": "127.0.0.1"})
+    assert status == 201, ban
+    deadline = time.monotonic() + 60
+    while not ban["complete"] and office.get("/clients", state="connected")["total"] > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert ban["disconnected"] == 500 or not ban["complete"]
+    for client in crowd:
+        client.expect_disconnect(0x98, within=20)
+    other.send(publish("t", b"x", V5, qos=1, packet_id=1))
+    assert other.expect(Kind.PUBACK).packet_id == 1
+    Wire.open(broker.address, "late", V5, expect=0x8A).drop()
+    Wire.open(broker.address, "elsewhere", V5, source="127.0.0.2").drop()
+    other.drop()

@@ -1,13 +1,14 @@
 //! Bans: who stays outside.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Json, Path, Query, ServiceConfig, resource};
+use actix_web::web::{Data, Json, Path, Query, ServiceConfig, resource};
 use actors::{Ban, Whom};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::Broker;
 use crate::access::{Operator, Viewer};
+use crate::envelope::Patience;
 use crate::error::Error;
 use crate::moment::rfc3339;
 use crate::page::{Listed, Paging};
@@ -69,8 +70,10 @@ struct NewBan {
 struct Made {
     #[serde(flatten)]
     ban: BanItem,
-    /// Clients that were connected.
+    /// Clients that have been disconnected.
     disconnected: usize,
+    /// Whether that is all of them; else the others are being disconnected.
+    complete: bool,
 }
 
 impl From<Ban> for BanItem {
@@ -108,13 +111,17 @@ async fn list(
 }
 
 /// Bans someone, and disconnects whoever that is and inside. Outlives the broker, if it has a store.
+///
+/// Where there are many, the answer comes while the last of them are being disconnected.
 #[utoipa::path(post, path = "/api/v1/bans", tag = "bans", request_body = NewBan,
     extensions(("x-role" = json!("operator"))),
     responses((status = 201, description = "The ban holds", body = Made),
-        (status = 409, description = "There are too many, or it cannot be written", body = crate::error::Problem)))]
+        (status = 409, description = "There are too many, or it cannot be written, or others are being carried out",
+            body = crate::error::Problem)))]
 async fn ban(
     Operator(caller): Operator,
     Broker(operations): Broker,
+    patience: Data<Patience>,
     Json(new): Json<NewBan>,
 ) -> Result<HttpResponse, Error> {
     let whom = match new.kind {
@@ -122,18 +129,22 @@ async fn ban(
         Kind::Username => Whom::User(new.value),
         Kind::Address => Whom::Address(new.value),
     };
-    let (ban, disconnected) = operations
-        .ban(whom, new.secs, &caller.name, new.reason.as_deref())
-        .await?;
+    // The answer has the other half to be made and sent in.
+    let patience = patience.0 / 2;
+    let made = operations.ban(whom, new.secs, (&caller.name, new.reason.as_deref()), patience);
+    let (ban, sent_away) = made.await?;
+    let (disconnected, complete) = (sent_away.count, sent_away.is_complete);
     tracing::info!(
         operator = caller.name,
         ban = ban.id,
         disconnected,
+        complete,
         "an operator has banned someone"
     );
     Ok(HttpResponse::Created().json(Made {
         ban: ban.into(),
         disconnected,
+        complete,
     }))
 }
 

@@ -1,6 +1,6 @@
-//! Clients sent away by the operator: to another server, or until another binary has taken over and they return.
+//! Clients sent away by the operator: to another server, for good, or until another binary has taken over and they return.
 //!
-//! Both go through the sessions slice by slice, so that no client waits for the end of a long list.
+//! All go through the sessions slice by slice, so that no client waits for the end of a long list.
 
 use std::collections::HashMap;
 
@@ -8,6 +8,7 @@ use foldhash::fast::FixedState;
 use mqtt_codec::{ClientId, Disconnect, DisconnectReason, Packet, Version};
 
 use super::{ConnectionKey, Line};
+use crate::acl::Subject;
 use crate::durable::{Change, WillImage};
 use crate::effect::{Cause, Closing, Effect};
 use crate::message::Millis;
@@ -37,6 +38,9 @@ impl Elsewhere {
         }
     }
 }
+
+/// Says whether a client is meant.
+pub type IsMeant = dyn Fn(&Subject<'_>) -> bool + Send + Sync;
 
 /// How far a slice has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +74,11 @@ impl Line {
     /// are published as after any end that the client did not ask for: section 3.1.2.5 in 5.0.
     pub fn send_away(&mut self, to: &Elsewhere, from: u32, max: usize, now: Millis) -> Slice {
         self.turn.now = now;
-        let slice = self.slice(from, max, |line, connection| line.send_one_away(connection, to));
+        let slice = self.slice(
+            (from, max),
+            |_| true,
+            |line, connection| line.send_one_away(connection, to),
+        );
         self.settle();
         slice
     }
@@ -80,12 +88,36 @@ impl Line {
     /// ([`Line::await_return`]). Nothing that happens to this line afterwards is to be relied on.
     pub fn suspend(&mut self, from: u32, now: Millis) -> Slice {
         self.turn.now = now;
-        let slice = self.slice(from, usize::MAX, Self::suspend_one);
+        let slice = self.slice((from, usize::MAX), |_| true, Self::suspend_one);
         self.settle();
         slice
     }
 
-    fn slice(&mut self, from: u32, max: usize, mut end: impl FnMut(&mut Self, ConnectionKey)) -> Slice {
+    /// Ends the connections of clients that are meant, `max` at most, beginning with slot `from`: 0x98 in 5.0. Their
+    /// sessions stay.
+    pub fn disconnect_meant(
+        &mut self,
+        is_meant: &IsMeant,
+        words: &str,
+        (from, max): (u32, usize),
+        now: Millis,
+    ) -> Slice {
+        self.turn.now = now;
+        let is_session_meant = |session: &Session| is_meant(&session.subject());
+        let slice = self.slice((from, max), is_session_meant, |line, connection| {
+            let cause = Cause::Administrative(words.to_owned());
+            line.close_with(connection, DisconnectReason::AdministrativeAction, cause);
+        });
+        self.settle();
+        slice
+    }
+
+    fn slice(
+        &mut self,
+        (from, max): (u32, usize),
+        is_meant: impl Fn(&Session) -> bool,
+        mut end: impl FnMut(&mut Self, ConnectionKey),
+    ) -> Slice {
         let slots = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         let mut ended = 0;
         let last = from.saturating_add(SLICE).min(slots);
@@ -97,7 +129,8 @@ impl Line {
                 };
             }
             let session = self.slots.get(slot as usize).and_then(|slot| slot.session.as_deref());
-            if let Some(connection) = session.and_then(Session::connection) {
+            let meant = session.filter(|session| is_meant(session));
+            if let Some(connection) = meant.and_then(Session::connection) {
                 end(self, connection);
                 ended += 1;
             }

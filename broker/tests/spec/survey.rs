@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker::acl::Subject;
 use broker::line::{Best, Bookmark, Looked, Order, OrderBy, Question, SubscriptionQuestion};
 use broker::message::Message;
 use mqtt_codec::{DisconnectReason, QoS};
@@ -224,6 +225,40 @@ fn an_operator_ends_a_connection_and_the_session_stays() {
     assert_eq!(world.lines[line].disconnect_client("a", "", now), Some(false));
     assert_eq!(world.lines[line].disconnect_client("nobody", "", now), None);
     assert!(world.lines[line].sight_of("a").is_some());
+}
+
+/// Those who are meant are disconnected in parts, each of which is bounded; the others and all sessions stay.
+#[test]
+fn an_operator_disconnects_many_part_by_part() {
+    let mut world = World::new();
+    let clients: Vec<_> = (0..20)
+        .map(|nth| world.client(&format!("c{nth:02}")).persistent().connect())
+        .collect();
+    let (is_meant, now) = (|client: &Subject<'_>| client.client_id < "c15", world.now);
+    let mut ended = 0;
+    for line in &mut world.lines {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let slice = line.disconnect_meant(&is_meant, "banned", (from, 3), now);
+            assert!(slice.ended <= 3);
+            ended += slice.ended;
+            next = slice.next;
+        }
+    }
+    world.settle();
+    assert_eq!(ended, 15);
+    for (nth, client) in clients.iter().enumerate() {
+        assert_eq!(world.is_connected(*client), nth >= 15, "{nth}");
+        if nth < 15 {
+            assert_eq!(world.goodbye(*client), Some(DisconnectReason::AdministrativeAction));
+        }
+    }
+    let sessions: usize = world
+        .lines
+        .iter()
+        .map(|line| usize::from(line.sight_of("c00").is_some()))
+        .sum();
+    assert_eq!(sessions, 1);
 }
 
 #[test]

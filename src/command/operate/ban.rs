@@ -105,6 +105,10 @@ impl Ban {
             harmless(value),
             harmless(id)
         );
+        let words = match answer.get("complete").and_then(Value::as_bool) {
+            Some(false) => format!("{words}; clients of it that are connected are still being disconnected"),
+            Some(true) | None => words,
+        };
         self.manner.print_done(&answer, &words)
     }
 }
