@@ -147,14 +147,18 @@ impl Bans {
 
     /// Whether what the client says of itself, or where it is, is banned.
     pub(crate) fn hold(&self, who: &Credentials) -> bool {
-        let now = unix_secs();
-        let is_on = |until: Option<&Until>| until.is_some_and(|&until| until > now);
-        is_on(self.clients.get(&who.client_id))
-            || who.username.as_ref().is_some_and(|name| is_on(self.users.get(name)))
-            || who.address.is_some_and(|address| self.hold_address(address, now))
+        self.hold_client(&who.client_id, who.address)
+            || who.username.as_deref().is_some_and(|name| self.hold_user(name))
     }
 
-    /// Whether a name that was proven is banned.
+    /// Whether an identifier is banned, or where its client is.
+    pub(crate) fn hold_client(&self, client_id: &str, address: Option<IpAddr>) -> bool {
+        let now = unix_secs();
+        self.clients.get(client_id).is_some_and(|&until| until > now)
+            || address.is_some_and(|address| self.hold_address(address, now))
+    }
+
+    /// Whether a name is banned, claimed or proven.
     pub(crate) fn hold_user(&self, name: &str) -> bool {
         self.users.get(name).is_some_and(|&until| until > unix_secs())
     }

@@ -131,6 +131,22 @@ impl Chain {
         answer
     }
 
+    /// Whether a client is banned at this moment, by its identifier, its address or one of these names. To be asked in the
+    /// moment of its admission: bans may have come while others said who it is.
+    pub fn is_banned<'a>(
+        &self,
+        client_id: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        address: Option<IpAddr>,
+    ) -> bool {
+        let bans = &self.current.load().bans;
+        bans.hold_client(client_id, address)
+            || self.live.hold_client(client_id, address)
+            || names
+                .into_iter()
+                .any(|name| bans.hold_user(name) || self.live.hold_user(name))
+    }
+
     /// How clients proved who they are: method, result, how often.
     #[must_use]
     pub fn tally(&self) -> Vec<(&'static str, &'static str, u64)> {
@@ -140,11 +156,8 @@ impl Chain {
     /// The method that had the last word, and the word.
     async fn judge(&self, who: &Credentials) -> (&'static str, Answer) {
         let links = self.current.load_full();
-        if let Err(refusal) = links.may_try(who) {
+        if let Err(refusal) = self.may_try(&links, who) {
             return (NO_METHOD, Answer::Refused(refusal));
-        }
-        if self.live.hold(who) {
-            return (NO_METHOD, Answer::Refused(Refusal::Banned));
         }
         let Ok((method, answer)) = timeout(links.settings.timeout, Box::pin(self.ask(&links, who))).await else {
             tracing::warn!(client = %who.client_id, timeout = ?links.settings.timeout, "authentication took too long");
@@ -163,6 +176,17 @@ impl Chain {
             Answer::Known(_) | Answer::Refused(_) => {}
         }
         (method, answer)
+    }
+
+    /// Whether a client may try at all, whatever it brings.
+    fn may_try(&self, links: &Links, who: &Credentials) -> Result<(), Refusal> {
+        if links.bans.hold(who) || self.live.hold(who) {
+            Err(Refusal::Banned)
+        } else if !links.limits.allows(who) {
+            Err(Refusal::TooManyFailures)
+        } else {
+            Ok(())
+        }
     }
 
     async fn ask(&self, links: &Links, who: &Credentials) -> (&'static str, Answer) {
@@ -209,17 +233,6 @@ impl Chain {
 }
 
 impl Links {
-    /// Whether a client may try at all, whatever it brings.
-    fn may_try(&self, who: &Credentials) -> Result<(), Refusal> {
-        if self.bans.hold(who) {
-            Err(Refusal::Banned)
-        } else if !self.limits.allows(who) {
-            Err(Refusal::TooManyFailures)
-        } else {
-            Ok(())
-        }
-    }
-
     async fn open(settings: &Settings, before: Option<Arc<Self>>) -> Result<Self, OpenError> {
         let mut links = Vec::with_capacity(settings.authenticators.len());
         for authenticator in &settings.authenticators {

@@ -17,11 +17,12 @@ import time
 import exchange
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from office import Office
 from wire import V5, Kind, Wire, connect
 
 pytestmark = pytest.mark.strowger
 
-IN, BAD_CREDENTIALS, UNAVAILABLE = 0, 0x86, 0x88
+IN, BAD_CREDENTIALS, UNAVAILABLE, BANNED = 0, 0x86, 0x88, 0x8A
 YES = b'{"result":"allow"}'
 
 
@@ -341,3 +342,33 @@ def test_a_server_of_keys_that_gives_none(start, played, act):
         assert knock(broker, password=password) in (BAD_CREDENTIALS, UNAVAILABLE), broker.log()
 
 
+
+
+@pytest.mark.parametrize("by", ["file", "operator"])
+def test_a_ban_that_comes_while_a_client_is_asked_about(start, played, tmp_path, by):
+    """The bans that count are those of the moment in which the client would come in."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def takes_its_time(one):
+        hear(one)
+        asked.set()
+        answer.wait(60)
+        status(200)(one)
+
+    bans = tmp_path / "bans"
+    bans.write_text("")
+    url = f"auth.http_url=http://127.0.0.1:{played(takes_its_time).port}/"
+    patience = ["auth.http_timeout_ms=50000", "auth.timeout_secs=60"]
+    broker = start(*options([url, "auth.anonymous=deny", f"auth.bans_file={bans}", *patience]))
+    wire = Wire(broker.address, V5, timeout=20)
+    wire.send(connect("late", V5, username="ann", password=b"secret"))
+    assert asked.wait(20)
+    if by == "file":
+        bans.write_text("user ann\n")
+        assert Office(broker).ask("POST", "/reload")[0] == 200
+    else:
+        status_code, ban = Office(broker).ask("POST", "/bans", {"kind": "client_id", "value": "late"})
+        assert (status_code, ban["disconnected"]) == (201, 0)
+    answer.set()
+    assert wire.expect(Kind.CONNACK).reason == BANNED
+    wire.drop()

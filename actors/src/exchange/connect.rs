@@ -193,6 +193,12 @@ impl Opening {
             Ok(_) if self.permit.listener().is_closed() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
             known => known,
         };
+        let names = known.as_ref().ok().map(|arriving| names_of(&connect, arriving));
+        let names = names.unwrap_or_default();
+        let known = match known {
+            Ok(_) if self.is_banned(&client, &names) => Err(Unproven::Refused(Refusal::Banned)),
+            known => known,
+        };
         let mut admission = match known {
             Ok(arriving) => self.desk.with_line(|line| line.admit(connect, arriving, fresh, now)),
             Err(Unproven::Refused(refusal)) => self.desk.with_line(|line| line.reject(&connect, refusal, now)),
@@ -236,12 +242,23 @@ impl Opening {
                         self.record_refused(&client, "the broker ends", &[]);
                         return None;
                     }
-                    admission = self
-                        .desk
-                        .with_line(|line| line.admit_held(*held, self.desk.clock.now()));
+                    let now = self.desk.clock.now();
+                    let is_banned = self.is_banned(&client, &names);
+                    admission = self.desk.with_line(|line| match is_banned {
+                        true => line.reject_held(*held, Refusal::Banned, now),
+                        false => line.admit_held(*held, now),
+                    });
                 }
             }
         }
+    }
+
+    /// Whether a ban keeps the client outside in this moment: it may have come while others said who the client is, and
+    /// whoever disconnects those who are in has not seen it.
+    fn is_banned(&self, client_id: &str, names: &[Box<str>]) -> bool {
+        let listener = self.permit.listener();
+        let names = names.iter().map(|name| &**name);
+        !listener.is_inside && self.desk.chain.is_banned(client_id, names, self.peer.address())
     }
 
     /// The second part of the conversation.
@@ -313,6 +330,17 @@ impl Opening {
             Err(error) => tracing::warn!(%peer, %error, "connection lost on the way to its home line"),
         }
     }
+}
+
+/// The names that a client has: the one that it claims, and the one that it proved if that is another.
+fn names_of(connect: &Connect, arriving: &Arriving) -> Vec<Box<str>> {
+    let claimed = connect.username.as_deref();
+    let proven = arriving
+        .identity
+        .username
+        .as_deref()
+        .filter(|name| claimed != Some(*name));
+    claimed.into_iter().chain(proven).map(Box::from).collect()
 }
 
 fn random() -> Result<u128, getrandom::Error> {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -96,6 +97,10 @@ impl Live {
 
     pub(crate) fn hold(&self, who: &Credentials) -> bool {
         self.table(|bans| bans.hold(who))
+    }
+
+    pub(crate) fn hold_client(&self, client_id: &str, address: Option<IpAddr>) -> bool {
+        self.table(|bans| bans.hold_client(client_id, address))
     }
 
     pub(crate) fn hold_user(&self, name: &str) -> bool {

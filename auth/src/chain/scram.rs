@@ -36,7 +36,7 @@ impl Chain {
 
     fn begin(&self, who: &Credentials, data: &[u8]) -> Result<(Conversation, Vec<u8>), Refusal> {
         let links = self.current.load_full();
-        links.may_try(who)?;
+        self.may_try(&links, who)?;
         let mut nonce = [0; 18];
         getrandom::fill(&mut nonce).map_err(|_| Refusal::Unavailable)?;
         let nonce = STANDARD_NO_PAD.encode(nonce);
@@ -52,7 +52,7 @@ impl Chain {
         });
         let (server, answer) = begun.map_err(|error| fail(&links, who, error))?;
         let claimed = named(who, server.name());
-        links.may_try(&claimed)?;
+        self.may_try(&links, &claimed)?;
         if who.username.as_ref().is_some_and(|name| name != server.name()) {
             return Err(fail(
                 &links,
@@ -91,7 +91,7 @@ impl Chain {
         let links = self.current.load_full();
         let claimed = named(who, server.name());
         // Others may have failed under this name since.
-        links.may_try(&claimed)?;
+        self.may_try(&links, &claimed)?;
         let answer = server.finish(data).map_err(|error| fail(&links, &claimed, error))?;
         let identity = Identity {
             username: claimed.username,

@@ -397,3 +397,43 @@ async fn the_tally_names_the_method_that_had_the_last_word() {
     ];
     assert_eq!(chain.tally(), counted);
 }
+
+/// Whoever is asked about goes on with the bans that it began with: so others are asked at its admission.
+#[tokio::test]
+async fn bans_of_this_moment_are_known_at_once() {
+    let (_directory, file) = place();
+    let entry = password::scram_for_file(b"pass word").unwrap();
+    fs::write(&file, format!("clerk:{entry}\n")).unwrap();
+    let chain = Chain::open(&settings(&file)).await.unwrap();
+    let address = Some([192, 0, 2, 7].into());
+    assert!(!chain.is_banned("desk-1", ["clerk"], address));
+    let nameless = Credentials {
+        username: None,
+        ..clerk("")
+    };
+    assert!(chain.begin_scram(&nameless, b"n,,n=clerk,r=abc").is_ok());
+    let network = bans::network("192.0.2.0/24").unwrap();
+    for whom in [
+        Banned::Client("desk-1".to_owned()),
+        Banned::User("clerk".to_owned()),
+        Banned::Address(network),
+    ] {
+        chain.ban(whom.clone(), None, "admin", None).unwrap();
+        assert!(chain.is_banned("desk-1", ["other", "clerk"], address), "{whom:?}");
+        let begun = chain.begin_scram(&nameless, b"n,,n=clerk,r=abc");
+        assert_eq!(begun.unwrap_err(), Refusal::Banned, "{whom:?}");
+        chain.unban(&whom).unwrap();
+    }
+    let other = Settings {
+        bans: bans::Settings {
+            bans: vec![Ban {
+                whom: Banned::User("clerk".to_owned()),
+                until_unix_secs: None,
+            }],
+            ..bans::Settings::default()
+        },
+        ..settings(&file)
+    };
+    chain.reload_with(&other).await.unwrap();
+    assert!(chain.is_banned("desk-1", ["clerk"], None));
+}

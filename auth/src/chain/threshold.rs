@@ -20,6 +20,6 @@ impl Chain {
             listener: String::new(),
             certificate: None,
         };
-        self.current.load().may_try(&who)
+        self.may_try(&self.current.load(), &who)
     }
 }

@@ -103,6 +103,12 @@ impl Line {
         self.refuse(exchange.stop(refusal).into(), connect)
     }
 
+    /// Refuses a CONNECT that was held, whose client is nobody that may come in any more.
+    pub fn reject_held(&mut self, held: HeldConnect, refusal: Refusal, now: Millis) -> Admission {
+        self.turn.now = now;
+        self.refuse(held.exchange.resume().stop(refusal).into(), &held.connect)
+    }
+
     /// Gives up a CONNECT that was held: its connection is gone.
     pub fn forget_held(&mut self, held: HeldConnect) {
         self.turn.end(held.exchange.cancel());
