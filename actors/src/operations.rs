@@ -125,7 +125,7 @@ impl Operations {
     /// Those of a broker without lines, for tests of who passes questions on.
     #[cfg(test)]
     pub(crate) async fn of_nobody() -> Self {
-        let (course, _) = Course::begin(crate::process::Past::default(), []);
+        let (course, _) = Course::begin(crate::process::Past::default());
         let overload = crate::settings::OverloadSettings {
             memory_bytes_max: 0,
             memory_growth_percent: 0,

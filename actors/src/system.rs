@@ -156,8 +156,7 @@ async fn live(
     let state_interval = watch::Sender::new(settings.state_interval);
     house.open(&settings, &open_doors, state_interval.subscribe()).await?;
     let quic = QuicHouse::open(open_doors.datagrams()?, &house.lines, (house.clock, &access.chain))?;
-    let endpoints = bound.iter().map(|bound| bound.endpoint.clone());
-    let (course, helm) = Course::begin(past, endpoints);
+    let (course, helm) = Course::begin(past);
     let stop = Stop(helm.stop.subscribe());
     let signals = signals.attend(helm.stop.clone());
     let operations = house.operations(&settings, &open_doors, &access, course);

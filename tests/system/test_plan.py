@@ -12,6 +12,7 @@ import time
 import exchange
 import pytest
 from authority import Authority
+from office import Office
 from wire import V5, Kind, Over, Wire, connect, publish, readable
 
 pytestmark = pytest.mark.strowger
@@ -645,3 +646,26 @@ def test_reloads_of_settings_under_load_lose_nothing(house):
     assert one.broker.log().count("reload refused") == 0
     reader.leave(), writer.leave()
     assert os.path.isdir(f"/proc/{one.broker.process.pid}")
+
+
+def test_the_status_names_listeners_where_they_are(house):
+    """Also after listeners before them in the list have gone, and of ports that the system chose."""
+    ports = {name: exchange.free_port() for name in "xyz"}
+    one = house(listener("x", ports["x"]) + listener("chosen", 0) + listener("y", ports["y"]))
+
+    def places():
+        done = exchange.strowger("status", "--json", "--data-dir", one.data)
+        assert done.returncode == 0, done.stderr
+        named = {listener["name"]: listener["address"] for listener in json.loads(done.stdout)["listeners"]}
+        assert {item["name"]: item["endpoint"] for item in Office(one.broker).get("/listeners")["items"]} == named
+        return named
+
+    before = places()
+    assert before["x"].endswith(f":{ports['x']}") and before["y"].endswith(f":{ports['y']}")
+    assert not before["chosen"].endswith(":0")
+    one.change(listener("chosen", 0, connections_max=7) + listener("z", ports["z"]) + listener("y", ports["y"]))
+    after = places()
+    assert after["z"].endswith(f":{ports['z']}")
+    kept = [name for name in before if name != "x"]
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert "x" not in after

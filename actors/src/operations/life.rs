@@ -3,7 +3,6 @@
 //! What is asked for here is a wish. The loop of the broker's life takes one after the other and answers each, so that no
 //! two of them are under way at once and none is half done.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +12,6 @@ use super::Operations;
 use crate::plan::Plan;
 use crate::process::Past;
 use crate::reload::NewFile;
-use crate::settings::Endpoint;
 
 /// Wishes that may wait for the loop; more are refused.
 const WISHES_MAX: usize = 16;
@@ -128,8 +126,6 @@ pub(crate) struct Course {
     stage: watch::Receiver<Stage>,
     upgrades: u32,
     upgrade_failure: Option<String>,
-    /// The addresses that listeners have in truth, where the system chose them.
-    addresses: Vec<Option<SocketAddr>>,
 }
 
 /// The loop's end of a [`Course`].
@@ -140,22 +136,17 @@ pub(crate) struct Helm {
 }
 
 impl Course {
-    /// A course and its helm. `bound` is where the listeners are in truth.
-    pub(crate) fn begin(past: Past, bound: impl IntoIterator<Item = Endpoint>) -> (Self, Helm) {
+    /// A course and its helm.
+    pub(crate) fn begin(past: Past) -> (Self, Helm) {
         let (wishes, asked) = mpsc::channel(WISHES_MAX);
         let (stage, seen) = watch::channel(Stage::Serving);
         let stop = watch::Sender::new(None);
-        let address = |endpoint| match endpoint {
-            Endpoint::Address(address) => Some(address),
-            Endpoint::Socket(_) | Endpoint::Passed(_) => None,
-        };
         let course = Self {
             wishes,
             stop: stop.clone(),
             stage: seen,
             upgrades: past.upgrades,
             upgrade_failure: past.upgrade_failure,
-            addresses: bound.into_iter().map(address).collect(),
         };
         let helm = Helm {
             wishes: asked,
@@ -234,11 +225,8 @@ impl Operations {
         let counters = self.counters().await;
         let house = &self.house;
         let (subscriptions, retained, _) = house.tables.sizes();
-        let listeners = house.doors.listeners();
-        let listeners = listeners.iter().enumerate().map(|(at, listener)| {
+        let listeners = house.doors.places().into_iter().map(|(listener, place)| {
             let settings = &listener.settings;
-            let address = house.course.addresses.get(at).copied().flatten();
-            let place = address.map_or_else(|| settings.endpoint.to_string(), |address| address.to_string());
             (settings.name.clone(), place, settings.transport())
         });
         let total = |of: fn(&broker::counters::Counters) -> u64| counters.iter().map(of).sum();

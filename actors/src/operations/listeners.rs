@@ -23,17 +23,17 @@ impl Operations {
     /// All listeners.
     #[must_use]
     pub fn listeners(&self) -> Vec<ListenerSight> {
-        let sight = |listener: &std::sync::Arc<crate::listener::Listener>| {
+        let sight = |(listener, endpoint): (std::sync::Arc<crate::listener::Listener>, String)| {
             let settings = &listener.settings;
             ListenerSight {
                 name: settings.name.clone(),
-                endpoint: settings.endpoint.to_string(),
+                endpoint,
                 transport: settings.transport().to_owned(),
                 has_client_certificates: settings.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()),
                 connections: listener.open(),
                 connections_max: settings.limits.connections_max,
             }
         };
-        self.house.doors.listeners().iter().map(sight).collect()
+        self.house.doors.places().into_iter().map(sight).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 mod course;
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) struct OpenDoors {
 /// One listener.
 struct Held {
     listener: Arc<Listener>,
+    /// The address that it has in truth, where the system chose the port.
+    address: Option<SocketAddr>,
     /// Of the same sockets that the lines have; none for QUIC.
     sockets: Vec<OwnedFd>,
     /// The socket of QUIC.
@@ -41,8 +44,13 @@ impl OpenDoors {
                 Kind::Tcp | Kind::Unix => (door.sockets, Vec::new()),
                 Kind::Udp => (Vec::new(), door.sockets),
             };
+            let address = match door.bound.endpoint {
+                Endpoint::Address(address) => Some(address),
+                Endpoint::Socket(_) | Endpoint::Passed(_) => None,
+            };
             Arc::new(Held {
                 listener: door.listener,
+                address,
                 sockets,
                 datagrams,
                 file: door.file.map(Arc::new),
@@ -58,6 +66,7 @@ impl OpenDoors {
         for held in &mut *self.held.lock() {
             *held = Arc::new(Held {
                 listener: Arc::clone(&held.listener),
+                address: held.address,
                 sockets: Vec::new(),
                 datagrams: Vec::new(),
                 file: held.file.clone(),
@@ -73,6 +82,16 @@ impl OpenDoors {
     /// The listeners that are open at this moment.
     pub(crate) fn listeners(&self) -> Vec<Arc<Listener>> {
         self.held.lock().iter().map(|held| Arc::clone(&held.listener)).collect()
+    }
+
+    /// As [`OpenDoors::listeners`], each with where it is in truth.
+    pub(crate) fn places(&self) -> Vec<(Arc<Listener>, String)> {
+        let place = |held: &Arc<Held>| {
+            let address = held.address.map(|address| address.to_string());
+            let place = address.unwrap_or_else(|| held.listener.settings.endpoint.to_string());
+            (Arc::clone(&held.listener), place)
+        };
+        self.held.lock().iter().map(place).collect()
     }
 }
 
@@ -231,8 +250,13 @@ impl NextDoors {
                 opening.push((socket, Arc::clone(&listener)));
             }
         }
+        let address = match (&listener.settings.endpoint, sockets.first()) {
+            (Endpoint::Address(_), Some(socket)) => tcp::address_of(socket).ok(),
+            (Endpoint::Address(_) | Endpoint::Socket(_) | Endpoint::Passed(_), _) => None,
+        };
         self.after.push(Arc::new(Held {
             listener,
+            address,
             sockets,
             datagrams: Vec::new(),
             file,
