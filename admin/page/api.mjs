@@ -28,6 +28,9 @@ function lost() {
 }
 
 export function urlOf(path, query = {}) {
+  // As part of a path, these client identifiers would be directories.
+  const dots = /^\/clients\/(\.\.?)(\/.*)?$/.exec(path);
+  if (dots) return urlOf(`/client${dots[2] ?? ""}`, { ...query, client_id: dots[1] });
   const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
   const search = new URLSearchParams(pairs).toString();
   return `${BASE}${path}${search ? `?${search}` : ""}`;

@@ -19,6 +19,7 @@ mod clients;
 mod events;
 mod log;
 mod messages;
+mod named;
 mod overview;
 mod recorder;
 
@@ -61,6 +62,7 @@ fn description() -> OpenApi {
     for part in parts() {
         whole.merge(part);
     }
+    named::describe(&mut whole);
     let components = whole.components.get_or_insert_default();
     components.add_security_scheme(TOKEN, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     let cookie = ApiKey::Cookie(ApiKeyValue::new("strowger-session"));

@@ -206,6 +206,11 @@ impl Remote {
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Failure> {
+        if let ["clients", client_id @ ("." | ".."), rest @ ..] = path {
+            // In a path they would stand for another.
+            let path: Vec<&str> = ["client"].iter().chain(rest).copied().collect();
+            return Ok(self.request(method, &path)?.query(&[("client_id", client_id)]));
+        }
         if let Some(name) = path.iter().find(|part| matches!(**part, "." | "..")) {
             let what = format!("`{name}` cannot be named in the path of a request, and would stand for another");
             return Err(Failure::Usage(what));

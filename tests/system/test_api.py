@@ -433,6 +433,29 @@ def test_an_operator_works(office):
         listener.wait()
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_client_that_a_path_has_no_room_for_is_named_in_the_query(office, name):
+    def strowger(*words):
+        return run(*words, "--socket", str(office.socket))
+
+    with Wire.open(office.broker.address, name, V5, session_expiry=600) as wire:
+        wire.subscribe("dots/a", "dots/b", qos=1)
+        assert office.admin("GET", f"/api/v1/client?client_id={name}")["client_id"] == name
+        assert office.admin("GET", f"/api/v1/client/subscriptions?client_id={name}&search=A")["total"] == 1
+        assert office.admin("DELETE", f"/api/v1/client/subscriptions?client_id={name}&filter=dots/a") is None
+        assert office.admin("GET", f"/api/v1/client/recorder?client_id={name}")["client_id"] == name
+        assert json.loads(strowger("clients", "show", name, "--json"))["subscriptions"] == 1
+        strowger("subscriptions", "delete", name, "dots/b")
+        assert "SUBSCRIBE" in strowger("recorder", name)
+        strowger("clients", "disconnect", name, "--reason", "enough")
+        wire.expect_disconnect(0x98)
+    strowger("sessions", "delete", name)
+    status, _, answer = office.ask("GET", f"/api/v1/client?client_id={name}", office.tokens["viewer"])
+    assert status == 404, answer
+    status, _, answer = office.ask("GET", "/api/v1/client", office.tokens["viewer"])
+    assert status == 400 and b"client_id" in answer, answer
+
+
 def test_anything_gets_an_answer_that_is_described(office, tmp_path):
     schemathesis = pathlib.Path(os.sys.executable).parent / "schemathesis"
     if not schemathesis.exists():

@@ -1,11 +1,12 @@
 //! Clients, their sessions and their subscriptions.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Json, Path, Query, ServiceConfig, resource};
+use actix_web::web::{Bytes, Json, Query, ServiceConfig, resource};
 use actors::{Client, ClientFilter, SubscriptionFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use super::named::{self, Named};
 use crate::Broker;
 use crate::access::{Operator, Viewer};
 use crate::error::Error;
@@ -33,10 +34,10 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
         .service(resource("/api/v1/sessions").get(list_sessions))
         .service(resource("/api/v1/queues").get(list_queues))
         .service(resource("/api/v1/subscriptions").get(list_subscriptions))
-        .service(resource("/api/v1/clients/{client_id}").get(show).delete(remove))
-        .service(resource("/api/v1/clients/{client_id}/connection").delete(disconnect))
+        .service(resource(named::paths("")).get(show).delete(remove))
+        .service(resource(named::paths("/connection")).delete(disconnect))
         .service(
-            resource("/api/v1/clients/{client_id}/subscriptions")
+            resource(named::paths("/subscriptions"))
                 .get(subscriptions_of)
                 .delete(unsubscribe),
         );
@@ -283,7 +284,7 @@ async fn list_queues(
     params(("client_id" = String, Path, description = "The client identifier")), extensions(("x-role" = json!("viewer"))),
     responses((status = 200, description = "The client", body = ClientDetail),
         (status = 404, description = "There is none", body = crate::error::Problem)))]
-async fn show(_: Viewer, Broker(operations): Broker, client_id: Path<String>) -> Result<Json<ClientDetail>, Error> {
+async fn show(_: Viewer, Broker(operations): Broker, client_id: Named) -> Result<Json<ClientDetail>, Error> {
     Ok(Json(operations.client(&client_id).await?.into()))
 }
 
@@ -295,12 +296,12 @@ async fn show(_: Viewer, Broker(operations): Broker, client_id: Path<String>) ->
 async fn disconnect(
     Operator(caller): Operator,
     Broker(operations): Broker,
-    client_id: Path<String>,
+    client_id: Named,
     body: Bytes,
 ) -> Result<Json<Disconnected>, Error> {
     let words = reason(&body)?;
     let disconnected = operations.disconnect(&client_id, &words).await?;
-    tracing::info!(operator = caller.name, client = %client_id, words, "an operator has ended a connection");
+    tracing::info!(operator = caller.name, client = %client_id.0, words, "an operator has ended a connection");
     Ok(Json(Disconnected { disconnected }))
 }
 
@@ -312,12 +313,12 @@ async fn disconnect(
 async fn remove(
     Operator(caller): Operator,
     Broker(operations): Broker,
-    client_id: Path<String>,
+    client_id: Named,
     body: Bytes,
 ) -> Result<HttpResponse, Error> {
     let words = reason(&body)?;
     operations.remove_client(&client_id, &words).await?;
-    tracing::info!(operator = caller.name, client = %client_id, words, "an operator has ended a session");
+    tracing::info!(operator = caller.name, client = %client_id.0, words, "an operator has ended a session");
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -422,11 +423,11 @@ async fn list_subscriptions(
 async fn subscriptions_of(
     _: Viewer,
     broker: Broker,
-    client_id: Path<String>,
+    client_id: Named,
     Query(wanted): Query<WantedSubscriptions>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Listed<SubscriptionItem>>, Error> {
-    subscriptions(broker, wanted, Some(client_id.into_inner()), paging.page()?).await
+    subscriptions(broker, wanted, Some(client_id.0), paging.page()?).await
 }
 
 /// Which subscription.
@@ -447,13 +448,13 @@ struct WhichSubscription {
 async fn unsubscribe(
     Operator(caller): Operator,
     Broker(operations): Broker,
-    client_id: Path<String>,
+    client_id: Named,
     Query(which): Query<WhichSubscription>,
 ) -> Result<HttpResponse, Error> {
     operations.unsubscribe(&client_id, &which.filter).await?;
     tracing::info!(
         operator = caller.name,
-        client = %client_id,
+        client = %client_id.0,
         filter = which.filter,
         "an operator has taken a subscription from a client"
     );

@@ -3,7 +3,7 @@
 use std::str;
 
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
-use actix_web::web::{Path, Query, ServiceConfig, resource};
+use actix_web::web::{Query, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use actors::{Captured, Happening, Recording, RecordingEntry, Trace};
 use base64::Engine as _;
@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use super::named::{self, Named};
 use crate::Broker;
 use crate::access::{Operator, Standing};
 use crate::error::Error;
@@ -24,8 +25,8 @@ pub(crate) struct Doc;
 
 pub(crate) fn routes(service: &mut ServiceConfig) {
     service
-        .service(resource("/api/v1/clients/{client_id}/recorder").get(recorder))
-        .service(resource("/api/v1/clients/{client_id}/trace").get(trace));
+        .service(resource(named::paths("/recorder")).get(recorder))
+        .service(resource(named::paths("/trace")).get(trace));
 }
 
 /// In which form.
@@ -183,7 +184,7 @@ impl From<Recording> for Story {
 async fn recorder(
     _: Operator,
     Broker(operations): Broker,
-    client_id: Path<String>,
+    client_id: Named,
     form: Query<Form>,
 ) -> Result<HttpResponse, Error> {
     let recording = operations.recording(&client_id).await;
@@ -230,7 +231,7 @@ impl Source for Traced {
 async fn trace(
     Operator(caller): Operator,
     Broker(operations): Broker,
-    client_id: Path<String>,
+    client_id: Named,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let Some(trace) = operations.trace(&client_id).await else {

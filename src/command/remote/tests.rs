@@ -23,6 +23,21 @@ fn a_client_id_is_one_segment_of_the_path_whatever_is_in_it() {
 }
 
 #[test]
+fn a_client_id_that_a_path_has_no_room_for_is_in_the_query() {
+    let remote = remote("http://127.0.0.1:1");
+    for (path, url) in [
+        (&["clients", ".."] as &[_], "client?client_id=.."),
+        (&["clients", ".", "connection"], "client/connection?client_id=."),
+        (&["clients", "...", "trace"], "clients/.../trace"),
+    ] {
+        let request = remote.request(Method::GET, path).expect("a URL").build();
+        let request = request.expect("a request");
+        assert_eq!(request.url().as_str(), format!("http://127.0.0.1:1/api/v1/{url}"));
+    }
+    assert!(remote.request(Method::DELETE, &["bans", ".."]).is_err());
+}
+
+#[test]
 fn what_is_no_url_is_blamed_on_the_option() {
     let refused = remote("nowhere").request(Method::GET, &["overview"]).map(drop);
     assert!(refused.is_err_and(|failure| failure.to_string().starts_with("--url nowhere: ")));
