@@ -97,12 +97,40 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        let name = name_of(std::env::args().skip(1));
-        report(
-            &name,
-            &Failure::Usage(format!("{}; see `{name} --help`", in_one_line(&error))),
-        )
+        let arguments: Vec<String> = std::env::args_os()
+            .skip(1)
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect();
+        let name = name_of(arguments.iter().cloned());
+        let remedy = match misplaced(&arguments) {
+            Some(meant) => format!("write the options behind the command: `{meant} ...`"),
+            None => format!("see `{name} --help`"),
+        };
+        report(&name, &Failure::Usage(format!("{}; {remedy}", in_one_line(&error))))
     })
+}
+
+/// The command and its first option where options stand before the command that takes them.
+fn misplaced(arguments: &[String]) -> Option<String> {
+    let mut command = Command::command();
+    let mut verbs = vec!["strowger".to_owned()];
+    let mut before: Vec<&String> = Vec::new();
+    let mut rest = arguments.iter();
+    while command.has_subcommands() {
+        let Some(argument) = rest.next() else { break };
+        if let Some(verb) = command.find_subcommand(argument).cloned() {
+            verbs.push(verb.get_name().to_owned());
+            command = verb;
+        } else if argument.starts_with('-') || !before.is_empty() {
+            before.push(argument);
+        } else {
+            return None;
+        }
+    }
+    let option = before.first()?.split('=').next()?;
+    let meant = format!("{} {option}", verbs.join(" "));
+    let moved = verbs.iter().chain(rest).chain(before.iter().copied());
+    (verbs.len() > 1 && Command::try_parse_from(moved).is_ok()).then_some(meant)
 }
 
 /// The command that the arguments begin with: `strowger`, `strowger pub`, `strowger bench p2p`.

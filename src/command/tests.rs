@@ -1,6 +1,6 @@
 use clap::{CommandFactory, Parser};
 
-use super::{Command, in_one_line, name_of};
+use super::{Command, in_one_line, misplaced, name_of};
 
 fn error_of(arguments: &str) -> String {
     let arguments = ["strowger"].into_iter().chain(arguments.split_whitespace());
@@ -38,6 +38,27 @@ fn a_mistake_points_to_the_help_of_the_command_it_was_made_in() {
         ("bench fan-in -q 3", "strowger bench fanin"),
     ] {
         assert_eq!(name_of(arguments.split_whitespace().map(str::to_owned)), name);
+    }
+}
+
+#[test]
+fn options_before_the_command_that_takes_them_are_told_their_place() {
+    for (arguments, meant) in [
+        ("--json clients", Some("strowger clients --json")),
+        (
+            "--socket admin.sock clients show a",
+            Some("strowger clients show --socket"),
+        ),
+        ("--conf=a.toml status", Some("strowger status --conf")),
+        ("clients --limit 5 show a", None),
+        ("--frob clients", None),
+        ("clients --frob", None),
+        ("frob --json clients", None),
+        ("--bind 127.0.0.1", None),
+        ("", None),
+    ] {
+        let words: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
+        assert_eq!(misplaced(&words).as_deref(), meant, "{arguments}");
     }
 }
 
