@@ -18,6 +18,8 @@ use crate::failure::Failure;
 
 /// The most that one answer lists.
 const PAGE_MAX: u32 = 500;
+/// The deepest item that a broker lists.
+const DEPTH_MAX: u32 = 100_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -92,7 +94,7 @@ impl Manner {
     }
 }
 
-/// Which part of a list.
+/// Which part of a list, in which order.
 #[derive(Debug, clap::Args)]
 struct Part {
     /// List only what contains this
@@ -101,13 +103,20 @@ struct Part {
     /// Sort by this; with - in front, the largest first
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     sort: Option<String>,
+    #[command(flatten)]
+    pages: Pages,
+}
+
+/// Which pages of a list.
+#[derive(Debug, clap::Args)]
+struct Pages {
     /// At most so many at a time, up to 500
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_MAX)))]
     limit: u32,
     /// Which page, from 1
     #[arg(long, value_name = "NUMBER", default_value_t = 1, conflicts_with = "all")]
     page: u32,
-    /// All pages
+    /// All pages, to the 100,000th item
     #[arg(long)]
     all: bool,
 }
@@ -120,7 +129,7 @@ impl Part {
         query
     }
 
-    /// Asks for one page, or for all, and prints what came.
+    /// As [`Pages::list`].
     fn list(
         &self,
         manner: &Manner,
@@ -128,8 +137,21 @@ impl Part {
         mut query: Vec<(&'static str, String)>,
         columns: &[Column],
     ) -> Result<(), Failure> {
-        let remote = manner.open()?;
         query.extend(self.query());
+        self.pages.list(manner, path, query, columns)
+    }
+}
+
+impl Pages {
+    /// Asks for one page, or for all, and prints what came.
+    fn list(
+        &self,
+        manner: &Manner,
+        path: &[&str],
+        query: Vec<(&'static str, String)>,
+        columns: &[Column],
+    ) -> Result<(), Failure> {
+        let remote = manner.open()?;
         let limit = if self.all { PAGE_MAX } else { self.limit };
         let ask = |page: u32| {
             let mut query = query.clone();
@@ -139,9 +161,10 @@ impl Part {
         let mut answer = ask(self.page)?;
         let mut items = take_items(&mut answer);
         if self.all {
-            let mut page = 1;
-            while items.len() < usize::try_from(total(&answer)).unwrap_or(usize::MAX) {
-                page += 1;
+            for page in 2..=DEPTH_MAX / PAGE_MAX {
+                if items.len() >= usize::try_from(total(&answer)).unwrap_or(usize::MAX) {
+                    break;
+                }
                 let mut next = ask(page)?;
                 let more = take_items(&mut next);
                 if more.is_empty() {
@@ -150,11 +173,20 @@ impl Part {
                 items.extend(more);
             }
         }
-        if manner.json {
-            return print_json(&Value::Array(items));
+        let (shown, what) = (items.len(), path.last().unwrap_or(&"items"));
+        match manner.json {
+            true => print_json(&Value::Array(items))?,
+            false => print_table(columns, &items)?,
         }
-        print_table(columns, &items)?;
-        say_of_rest(&answer, items.len(), path.last().unwrap_or(&"items"));
+        if self.all && shown >= DEPTH_MAX as usize && total(&answer) > shown as u64 {
+            let all = total(&answer);
+            let why =
+                format!("these are the first {shown} of {all} {what}; list the others apart, by --search and the like");
+            return Err(Failure::Denied(why));
+        }
+        if !manner.json {
+            say_of_rest(&answer, shown, what);
+        }
         Ok(())
     }
 }

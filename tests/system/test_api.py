@@ -1,5 +1,6 @@
 """The API for operators: who may ask for what, what it answers to anything, what it never says."""
 
+import http.server
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import select
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -454,6 +456,55 @@ def test_a_client_that_a_path_has_no_room_for_is_named_in_the_query(office, name
     assert status == 404, answer
     status, _, answer = office.ask("GET", "/api/v1/client", office.tokens["viewer"])
     assert status == 400 and b"client_id" in answer, answer
+
+
+@pytest.mark.parametrize(("total", "code"), [(1200, 0), (100_000, 0), (100_001, 1)])
+def test_all_pages_are_listed_or_it_is_said_that_they_are_not(total, code):
+    """A broker with so many clients is played: what is looked at is the command line."""
+
+    class Played(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+            page, limit = int(query["page"]), int(query["limit"])
+            if page * limit > 100_000:
+                status, body = 400, {"error": {"code": "bad_request", "message": "out of reach"}}
+            else:
+                items = [{"client_id": f"c{nth}"} for nth in range((page - 1) * limit, min(page * limit, total))]
+                status, body = 200, {"items": items, "total": total, "page": page, "limit": limit}
+            answer = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Played)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        command = [STROWGER, "clients", "--all", "--json", "--url", f"http://127.0.0.1:{server.server_port}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode == code, done.stderr
+    assert len(json.loads(done.stdout)) == min(total, 100_000)
+    assert ("the first 100000 of 100001 clients" in done.stderr) == (code == 1), done.stderr
+
+
+def test_bans_are_searched(office):
+    bans = [("client_id", "Meter-1", None), ("username", "robot", "sends nonsense"), ("address", "203.0.113.7", None)]
+    made = [office.admin("POST", "/api/v1/bans", {"kind": k, "value": v, "reason": r})["id"] for k, v, r in bans]
+    listed = ["ban", "--json", "--socket", str(office.socket)]
+    for search, found in [("meter", made[:1]), ("NONSENSE", made[1:2]), ("203.", made[2:]), ("admin", made), ("none", [])]:
+        assert [ban["id"] for ban in json.loads(run(*listed, "--search", search))] == found, search
+    assert "--sort" in subprocess.run([STROWGER, *listed, "--sort", "id"], capture_output=True, text=True).stderr
+    for ban in made:
+        run("ban", "remove", ban, "--socket", str(office.socket))
 
 
 def test_anything_gets_an_answer_that_is_described(office, tmp_path):

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path, Query, ServiceConfig, resource};
 use actors::{Ban, Whom};
 use serde::{Deserialize, Serialize};
-use utoipa::{OpenApi, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::Broker;
 use crate::access::{Operator, Viewer};
@@ -22,6 +22,23 @@ pub(crate) fn routes(service: &mut ServiceConfig) {
     service
         .service(resource("/api/v1/bans").get(list).post(ban))
         .service(resource("/api/v1/bans/{id:.+}").delete(lift));
+}
+
+/// Which bans.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct WantedBans {
+    /// Only those with this in whom they keep outside, who made them or why, whatever the case
+    search: Option<String>,
+}
+
+impl WantedBans {
+    fn wants(&self, ban: &Ban) -> bool {
+        let Some(part) = &self.search else { return true };
+        let part = part.to_ascii_lowercase();
+        let has = |text: &str| text.to_ascii_lowercase().contains(&part);
+        has(&ban.id) || [&ban.by, &ban.reason].into_iter().flatten().any(|text| has(text))
+    }
 }
 
 /// Whom a ban names.
@@ -98,16 +115,18 @@ impl From<Ban> for BanItem {
 }
 
 /// Lists the bans that hold.
-#[utoipa::path(get, path = "/api/v1/bans", tag = "bans", params(Paging), extensions(("x-role" = json!("viewer"))),
+#[utoipa::path(get, path = "/api/v1/bans", tag = "bans", params(WantedBans, Paging),
+    extensions(("x-role" = json!("viewer"))),
     responses((status = 200, description = "Some of them", body = Listed<BanItem>)))]
 async fn list(
     _: Viewer,
     Broker(operations): Broker,
+    Query(wanted): Query<WantedBans>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Listed<BanItem>>, Error> {
     let page = paging.page()?;
-    let bans = operations.bans().into_iter().map(BanItem::from).collect();
-    Ok(Json(page.cut(bans)))
+    let bans = operations.bans().into_iter().filter(|ban| wanted.wants(ban));
+    Ok(Json(page.cut(bans.map(BanItem::from).collect())))
 }
 
 /// Bans someone, and disconnects whoever that is and inside. Outlives the broker, if it has a store.

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Manner, Part};
+use super::{Manner, Pages};
 use crate::command::remote::listing::Kind::{Instant, Text};
 use crate::command::remote::listing::{Column, harmless};
 use crate::failure::Failure;
@@ -22,8 +22,11 @@ use crate::failure::Failure;
 pub(crate) struct Options {
     #[command(subcommand)]
     verb: Option<Verb>,
+    /// List only those with this in whom they keep out, who made them or why
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     #[command(flatten)]
-    part: Part,
+    pages: Pages,
     #[command(flatten)]
     manner: Manner,
 }
@@ -75,7 +78,11 @@ const COLUMNS: [Column; 7] = [
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match &options.verb {
-        None => options.part.list(&options.manner, &["bans"], Vec::new(), &COLUMNS),
+        None => {
+            let query = options.search.clone().map(|search| ("search", search));
+            let query = query.into_iter().collect();
+            options.pages.list(&options.manner, &["bans"], query, &COLUMNS)
+        }
         Some(Verb::Add(ban)) => ban.add(),
         Some(Verb::Remove { id, manner }) => {
             let answer = manner.open()?.call(Method::DELETE, &["bans", id], &[], None)?;
