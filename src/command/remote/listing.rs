@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
 use serde_json::Value;
 
 use crate::command::print;
@@ -27,6 +27,12 @@ pub(crate) enum Kind {
     Instant,
 }
 
+impl Kind {
+    fn is_figure(self) -> bool {
+        matches!(self, Self::Number | Self::Bytes | Self::Seconds)
+    }
+}
+
 /// Prints JSON, as the broker said it.
 pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
@@ -34,9 +40,17 @@ pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     print(text.as_bytes()).map(drop)
 }
 
-/// Prints items in columns; columns that are empty in each row are left out.
+/// Prints items in columns; columns that are empty in each row are left out. On a terminal that is too narrow, long texts
+/// are cut, and columns are left out that others can do without.
 pub(crate) fn print_table(columns: &[Column], items: &[Value]) -> Result<(), Failure> {
-    print(format!("{}\n", table(columns, items)).as_bytes()).map(drop)
+    // A pipe has no width: what reads it gets whole values.
+    let room = Table::new().width().filter(|_| stdout().is_terminal());
+    let (table, left_out) = table(columns, items, room);
+    print(format!("{table}\n").as_bytes())?;
+    if !left_out.is_empty() {
+        eprintln!("no room for {}; widen the terminal, or use --json", left_out.join(", "));
+    }
+    Ok(())
 }
 
 /// Prints each value of one thing on a line.
@@ -58,7 +72,8 @@ pub(crate) fn say_of_rest(answer: &Value, shown: usize, what: &str) {
     }
 }
 
-fn table(columns: &[Column], items: &[Value]) -> Table {
+/// The table, and the titles of columns that there was no room for.
+fn table(columns: &[Column], items: &[Value], room: Option<u16>) -> (Table, Vec<&'static str>) {
     let rows: Vec<Vec<String>> = items
         .iter()
         .map(|item| {
@@ -75,29 +90,85 @@ fn table(columns: &[Column], items: &[Value]) -> Table {
         .collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    // A pipe has no width: what reads it gets whole values.
-    table.set_content_arrangement(match stdout().is_terminal() {
-        true => ContentArrangement::Dynamic,
-        false => ContentArrangement::Disabled,
-    });
-    table.set_header(
-        shown
-            .iter()
-            .filter_map(|nth| columns.get(*nth))
-            .map(|Column(title, ..)| title.to_uppercase()),
-    );
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_truncation_indicator("…");
+    let kept: Vec<&Column> = shown.iter().filter_map(|nth| columns.get(*nth)).collect();
+    table.set_header(kept.iter().map(|Column(title, ..)| title.to_uppercase()));
     for row in &rows {
-        table.add_row(shown.iter().filter_map(|nth| row.get(*nth)));
+        let mut row = Row::from(shown.iter().filter_map(|nth| row.get(*nth)));
+        row.max_height(1);
+        table.add_row(row);
     }
-    for (place, nth) in shown.iter().enumerate() {
-        let is_figure = columns
-            .get(*nth)
-            .is_some_and(|Column(.., kind)| matches!(kind, Kind::Number | Kind::Bytes | Kind::Seconds));
-        if let Some(column) = table.column_mut(place).filter(|_| is_figure) {
+    for (place, Column(.., kind)) in kept.iter().enumerate() {
+        if let Some(column) = table.column_mut(place).filter(|_| kind.is_figure()) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    let left_out = match room {
+        Some(room) => fit(&mut table, &kept, room),
+        None => Vec::new(),
+    };
+    (table, left_out)
+}
+
+/// Gives each column a width, so that the table has room. Texts are cut to a part that is of use; if that is not enough,
+/// columns are left out, and named: instants, then texts, then figures, the last first. The first stays.
+fn fit(table: &mut Table, columns: &[&Column], room: u16) -> Vec<&'static str> {
+    const PADDING: u16 = 2;
+    const TEXT_MIN: u16 = 16;
+    let natural = table.column_max_content_widths();
+    let mut widths: Vec<Option<u16>> = natural.iter().map(|width| Some((*width).clamp(1, room))).collect();
+    let least = |nth: usize, width: u16| match columns.get(nth) {
+        Some(Column(.., Kind::Text)) => width.min(TEXT_MIN),
+        Some(_) | None => width,
+    };
+    let sum = |widths: &[Option<u16>], of: &dyn Fn(usize, u16) -> u16| -> u32 {
+        let shown = widths.iter().enumerate();
+        let shown = shown.filter_map(|(nth, width)| Some(u32::from(of(nth, (*width)?) + PADDING)));
+        shown.sum()
+    };
+    let mut left_out = Vec::new();
+    let dispensable = |wanted: fn(Kind) -> bool| {
+        let all = columns.iter().enumerate().skip(1).rev();
+        all.filter(move |(_, Column(.., kind))| wanted(*kind))
+    };
+    let order = dispensable(|kind| kind == Kind::Instant)
+        .chain(dispensable(|kind| kind == Kind::Text))
+        .chain(dispensable(Kind::is_figure));
+    for (nth, Column(title, ..)) in order {
+        if sum(&widths, &least) <= u32::from(room) {
+            break;
+        }
+        if let Some(width) = widths.get_mut(nth) {
+            *width = None;
+            left_out.push((nth, *title));
+        }
+    }
+    while sum(&widths, &|_, width| width) > u32::from(room) {
+        let texts = widths
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(nth, width)| Some((nth, width.as_mut()?)));
+        let widest = texts
+            .filter(|(nth, width)| **width > least(*nth, **width))
+            .max_by_key(|(_, width)| **width);
+        match widest {
+            Some((_, width)) => *width -= 1,
+            None => break,
+        }
+    }
+    for (place, width) in widths.into_iter().enumerate() {
+        if let Some(column) = table.column_mut(place) {
+            column.set_constraint(match width {
+                Some(width) => ColumnConstraint::Absolute(Width::Fixed(width + PADDING)),
+                None => ColumnConstraint::Hidden,
+            });
+        }
+    }
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(room);
+    left_out.sort_unstable();
+    left_out.into_iter().map(|(_, title)| title).collect()
 }
 
 /// One value. What clients chose must not steer the terminal.
@@ -154,5 +225,58 @@ pub(crate) fn in_time(secs: f64) -> String {
         60..3600 => pair((whole / 60, "min"), (whole % 60, "s")),
         3600..86_400 => pair((whole / 3600, "h"), (whole % 3600 / 60, "min")),
         86_400.. => pair((whole / 86_400, "d"), (whole % 86_400 / 3600, "h")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const COLUMNS: [Column; 6] = [
+        Column("client", "/client", Kind::Text),
+        Column("user", "/user", Kind::Text),
+        Column("connected", "/connected", Kind::Instant),
+        Column("left", "/left", Kind::Instant),
+        Column("subscriptions", "/subscriptions", Kind::Number),
+        Column("queued", "/queued", Kind::Number),
+    ];
+
+    fn drawn(room: Option<u16>) -> (Vec<String>, Vec<&'static str>) {
+        let long = "urn:device:".to_owned() + &"0123456789".repeat(20);
+        let items = [
+            json!({"client": long, "user": "words with spaces between them", "connected": "2026-11-23T10:00:00.5Z",
+                "subscriptions": 123_456, "queued": 7}),
+            json!({"client": "b", "user": "日本語の名前がここにあります", "left": "2026-11-23T10:00:00.5Z",
+                "subscriptions": 1, "queued": 0}),
+        ];
+        let (table, left_out) = table(&COLUMNS, &items, room);
+        (table.to_string().lines().map(str::to_owned).collect(), left_out)
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_a_line_for_each_item() {
+        for room in [200, 120, 80, 60, 40] {
+            let (lines, left_out) = drawn(Some(room));
+            assert_eq!(lines.len(), 3, "{room}: {lines:#?}");
+            let widest = lines.iter().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(usize::from(room)), "{room}: {lines:#?}");
+            assert!(lines[1].contains('…') && lines[1].contains("urn:device:"), "{lines:#?}");
+            assert!(room > 60 || left_out.contains(&"connected"), "{room}: {left_out:?}");
+            assert!(
+                room < 60 || lines[1].contains(" 123456 "),
+                "figures are not cut: {lines:#?}"
+            );
+        }
+        assert_eq!(drawn(Some(100)).1, ["left"]);
+        assert_eq!(drawn(Some(80)).1, ["connected", "left"]);
+    }
+
+    #[test]
+    fn what_is_no_terminal_gets_whole_values() {
+        let (lines, left_out) = drawn(None);
+        assert!(left_out.is_empty());
+        assert!(lines[1].contains(&"0123456789".repeat(20)) && !lines[1].contains('…'));
     }
 }
