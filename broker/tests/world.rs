@@ -15,7 +15,7 @@ use broker::acl::Rights;
 use broker::counters::Counters;
 use broker::durable::Durability;
 use broker::effect::{Cause, ClosingRecord, Effect};
-use broker::exchange::{Open, Overseer};
+use broker::exchange::{Open, Overseer, Refusal};
 use broker::identity::{Arriving, Identity};
 use broker::limits::{LimitReached, Limits};
 use broker::line::{Admission, ConnectionKey, Elsewhere, Flow, Line, LineSetup, Lost, Peer, Proof, Proving, home_line};
@@ -124,6 +124,8 @@ pub struct World {
     fresh: u128,
     /// Steps of traced messages.
     pub spans: Vec<Span>,
+    /// While set, whoever has been held at its CONNECT is banned by then.
+    pub bans_the_held: bool,
     /// The law is not looked at: a test breaks it on purpose.
     pub lawless: bool,
     /// Most packets that a line wrote in one go while it worked or read.
@@ -165,6 +167,7 @@ impl World {
             notes: Vec::new(),
             fresh: 0,
             spans: Vec::new(),
+            bans_the_held: false,
             lawless: false,
             longest_spurt: 0,
             grace_millis: 0,
@@ -256,7 +259,10 @@ impl World {
                 Admission::Held(held, millis) => {
                     self.now = self.now.plus(millis);
                     let line = self.connections[client.0].line;
-                    admission = self.lines[line].admit_held(*held, self.now);
+                    admission = match self.bans_the_held {
+                        true => self.lines[line].reject_held(*held, Refusal::Banned, self.now),
+                        false => self.lines[line].admit_held(*held, self.now),
+                    };
                 }
             }
         }

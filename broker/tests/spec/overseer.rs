@@ -6,7 +6,9 @@ use broker::counters::Drop;
 use broker::effect::Cause;
 use broker::exchange::phase::Running;
 use broker::exchange::{Ask, Ended, Exchange, Kind, Overseer, Refusal, Request, Verdict};
-use mqtt_codec::{Packet, Puback, PubackReason, Pubrec, PubrecReason, QoS, SubackReason, UnsubackReason, Version};
+use mqtt_codec::{
+    ConnackReason, Packet, Puback, PubackReason, Pubrec, PubrecReason, QoS, SubackReason, UnsubackReason, Version,
+};
 
 use crate::world::packets::{id, puback, publish_as, pubrel, subscribe, unsubscribe};
 use crate::world::{Client, Config, World, millis};
@@ -34,6 +36,11 @@ impl Customs {
 impl Overseer for Customs {
     fn on_running(&mut self, _: &Exchange<Running>, request: &Request<'_>) -> Verdict {
         match request.ask {
+            Ask::Connect(_)
+                if request.client_id.starts_with("held") && self.waited.insert(request.client_id.to_string()) =>
+            {
+                Verdict::Block(500)
+            }
             Ask::Connect(_) => Verdict::Proceed,
             Ask::Publish(publish) => self.orders("publish", &publish.topic),
             Ask::Will(message) => self.orders("will", &message.topic),
@@ -316,5 +323,23 @@ fn a_will_is_judged_like_any_other_message() {
         );
         assert_eq!(counters.finished[Kind::Will as usize], 1);
         assert_eq!(counters.dropped[Drop::Forbidden as usize], 2);
+    }
+}
+
+/// A CONNECT that is held is judged again when its time is over, unless its client has been banned meanwhile.
+#[test]
+fn who_is_banned_while_it_is_held_does_not_come_in() {
+    for version in BOTH {
+        let mut world = guarded();
+        let (client, connack) = world.client("held-1").version(version).try_connect();
+        assert_eq!(connack.map(|connack| connack.reason), Some(ConnackReason::Success));
+        assert!(world.is_connected(client));
+        world.bans_the_held = true;
+        let (client, connack) = world.client("held-2").version(version).try_connect();
+        // 3.1.1 has no return code for it, and the connection ends without one.
+        let expected = (version == Version::V5).then_some(ConnackReason::Banned);
+        assert_eq!(connack.map(|connack| connack.reason), expected);
+        assert!(!world.is_connected(client));
+        assert!(world.lines.iter().all(|line| line.sight_of("held-2").is_none()));
     }
 }
