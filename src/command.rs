@@ -37,7 +37,8 @@ use crate::failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; after SIGTERM or SIGINT: stopped cleanly
-  1    explain: it is denied; clients, publish and their like: the broker did not do it
+  1    explain: it is denied; clients, publish and their like: the broker did not do it,
+       or --all is not all
   1    import: something was not converted
   1    bench: a message was lost, came twice or out of order, or the broker went away;
        rules test: a case is not met
