@@ -42,6 +42,7 @@ mod listeners;
 mod overview;
 mod publish;
 mod retained;
+pub(crate) mod stride;
 mod subscriptions;
 
 pub use bans::{Ban, SentAway, Whom};

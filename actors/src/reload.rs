@@ -18,6 +18,7 @@ use tokio::task::spawn_blocking;
 
 use crate::access::rights_of;
 use crate::life::Stop;
+use crate::operations::stride::Stride;
 use crate::overload::Overload;
 use crate::plan::{Facts, Plan, SettingChange, steps};
 use crate::policy::Policy;
@@ -246,6 +247,7 @@ impl Reloader {
     /// Finds out of all lines whom it would hit.
     async fn look(&self, review: &Arc<Review>) -> Findings {
         let mut found = Findings::default();
+        let mut stride = Stride::begin();
         for line in &self.lines {
             let mut from = Some(0);
             while let Some(place) = from {
@@ -259,6 +261,7 @@ impl Reloader {
                 let (of_line, next) = looked.unwrap_or_default();
                 found.extend(of_line);
                 from = next;
+                stride.pause().await;
             }
         }
         found
@@ -310,6 +313,7 @@ impl Reloader {
     }
 
     async fn enforce(&self, review: &Arc<Review>) {
+        let mut stride = Stride::begin();
         for line in &self.lines {
             let mut from = Some(0);
             while let Some(place) = from {
@@ -320,6 +324,7 @@ impl Reloader {
                     })
                     .await;
                 from = enforced.unwrap_or_default();
+                stride.pause().await;
             }
         }
     }

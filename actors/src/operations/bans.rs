@@ -10,6 +10,7 @@ use broker::line::{IsMeant, Slice};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use super::stride::Stride;
 use super::{Operations, Unanswered};
 use crate::session::SessionActor;
 
@@ -208,12 +209,14 @@ async fn disconnect_on(
     count: &AtomicUsize,
 ) -> Result<(), Unanswered> {
     let mut next = Some(0);
+    let mut stride = Stride::begin();
     while let Some(from) = next {
         let is_meant = Arc::clone(is_meant);
         let slice = line.send(Disconnect { is_meant, from }).await;
         let slice = slice.map_err(|_| Unanswered::Line)?;
         count.fetch_add(slice.ended, Ordering::Relaxed);
         next = slice.next;
+        stride.pause().await;
     }
     Ok(())
 }

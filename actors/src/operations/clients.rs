@@ -8,6 +8,7 @@ use broker::line::{Best, Order, OrderBy, Question, Sight};
 use broker::message::Millis;
 use mqtt_codec::{ClientId, Version};
 
+use super::stride::Stride;
 use super::{Operations, Unanswered};
 use crate::session::SessionActor;
 
@@ -197,6 +198,7 @@ impl Operations {
         let order = order(sort)?;
         let question = Arc::new(question(filter)?);
         let mut best = Best::new(skipped.saturating_add(limit));
+        let mut stride = Stride::begin();
         for line in &self.house.lines {
             let mut from = Some(0);
             while let Some(slot) = from {
@@ -207,6 +209,7 @@ impl Operations {
                     best,
                 };
                 (best, from) = line.send(survey).await.map_err(|_| Unanswered::Line)?;
+                stride.pause().await;
             }
         }
         let total = best.total();

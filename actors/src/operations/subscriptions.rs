@@ -8,6 +8,7 @@ use broker::line::{Best, Bookmark, Looked, Subscribed, SubscriptionQuestion};
 use mqtt_codec::TopicFilter;
 use tokio::time::{sleep, timeout};
 
+use super::stride::Stride;
 use super::{Operations, Unanswered};
 use crate::session::SessionActor;
 
@@ -172,12 +173,14 @@ impl Operations {
         question: &Arc<SubscriptionQuestion>,
         mut best: Best<Subscribed>,
     ) -> Result<Best<Subscribed>, Unanswered> {
+        let mut stride = Stride::begin();
         for line in &self.house.lines {
             let mut next = Some(Bookmark::default());
             while let Some(from) = next {
                 let question = Arc::clone(question);
                 let survey = Survey { from, question, best };
                 (best, next) = line.send(survey).await.map_err(|_| Unanswered::Line)?;
+                stride.pause().await;
             }
         }
         Ok(best)
@@ -191,6 +194,7 @@ impl Operations {
     ) -> Result<Best<Subscribed>, Unanswered> {
         for line in &self.home_first(&client_id) {
             let mut skipped = 0;
+            let mut stride = Stride::begin();
             loop {
                 let of = OfClient {
                     client_id: client_id.clone(),
@@ -205,6 +209,7 @@ impl Operations {
                     Some(Looked::UpTo(count)) => skipped = count,
                     None => break,
                 }
+                stride.pause().await;
             }
         }
         Err(Unanswered::no_client(&client_id))
