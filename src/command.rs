@@ -10,6 +10,7 @@ pub(crate) mod explain;
 mod generate;
 mod import;
 mod operate;
+mod ownership;
 mod passwd;
 mod plan;
 mod property;

@@ -35,7 +35,7 @@ mod faults;
 pub(crate) mod listeners;
 mod overload;
 pub(crate) mod pid_file;
-mod privileges;
+pub(crate) mod privileges;
 pub(crate) mod probes;
 mod rates;
 mod reload;

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use auth::password;
 use clap::Args;
 
+use crate::command::ownership;
 use crate::failure::Failure;
 
 /// Add a user to a password file, change a password, or delete a user.
 ///
 /// The password is asked for twice on a terminal; else it is the first line of the standard input. It is hashed with
-/// Argon2id. The file is replaced as a whole and keeps its other lines as they are; a broker that runs reads it on
-/// SIGHUP.
+/// Argon2id. The file is replaced as a whole and keeps its other lines, its owner and its rights as they are; one that root
+/// makes is for the owner and the group of its directory. A broker that runs reads it on SIGHUP.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The password file; it is made if it is missing
@@ -144,7 +145,7 @@ impl Replacement {
 
     fn replace(&mut self, text: &str) -> io::Result<()> {
         self.file.write_all(text.as_bytes())?;
-        keep_owner(&self.of, &self.file)?;
+        ownership::settle(&self.file, &self.of)?;
         self.file.sync_all()?;
         fs::rename(&self.path, &self.of)?;
         sync_directory(&self.of)
@@ -169,30 +170,9 @@ fn private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whoever could read the old file, owner and group, can read the new one; nobody else.
-#[cfg(unix)]
-fn keep_owner(old: &Path, new: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-
-    let Ok(old) = fs::metadata(old) else {
-        return Ok(());
-    };
-    let made = new.metadata()?;
-    if (old.uid(), old.gid()) != (made.uid(), made.gid()) {
-        fchown(new, Some(old.uid()), Some(old.gid()))?;
-    }
-    new.set_permissions(fs::Permissions::from_mode(0o600 | old.mode() & 0o040))
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_old: &Path, _new: &File) -> io::Result<()> {
-    Ok(())
-}
-
 /// A name is on the disk when its directory is.
 fn sync_directory(file: &Path) -> io::Result<()> {
-    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(ownership::directory_of(file))?.sync_all()
 }
 
 #[cfg(test)]

@@ -55,7 +55,8 @@ impl Directory {
         Ok(self.configuration()?.storage)
     }
 
-    fn configuration(&self) -> Result<conf::Configuration, Failure> {
+    /// The settings, as `strowger serve` would read them.
+    pub(crate) fn configuration(&self) -> Result<conf::Configuration, Failure> {
         let mut layers = conf::Layers::default().environment(std::env::vars_os());
         if let Some(file) = &self.conf {
             layers = layers.file(file);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use admin::{Key, Role, Token, tokens};
 use clap::{Args, Subcommand};
 
+use crate::command::ownership::{self, Owner};
 use crate::command::passwd::Replacement;
 use crate::command::print;
 use crate::daemon;
@@ -16,7 +17,8 @@ use crate::failure::Failure;
 /// Make, list and remove the tokens that let operators in.
 ///
 /// The file is the one of admin.tokens_file, by default admin.tokens in the data directory. A broker that runs sees a
-/// change within a second. On the broker's own machine its user needs no token: the commands use the socket admin.sock.
+/// change within a second. It keeps its owner and its rights; one that root makes is for the owner and the group of its
+/// directory. On the broker's own machine its user needs no token: the commands use the socket admin.sock.
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Options {
@@ -107,11 +109,7 @@ fn edit(options: &Options, change: impl FnOnce(&str) -> Result<String, tokens::E
     let given = options.file()?;
     // A link stays a link: what it leads to is replaced.
     let file = fs::canonicalize(&given).unwrap_or_else(|_| given.clone());
-    if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        // A broker that has not started yet has no data directory; it will find one of its own kind.
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(Failure::io(format!("create {}", directory.display())))?;
-    }
+    options.make(ownership::directory_of(&file))?;
     let replacement = Replacement::begin(&file, "token")?;
     let edited = change(&read(&file)?);
     let edited = edited.map_err(|error| Failure::Usage(format!("{}: {error}", given.display())))?;
@@ -127,11 +125,26 @@ fn read(file: &Path) -> Result<String, Failure> {
 }
 
 impl Options {
+    /// A broker that has not started yet has no data directory; it will find one of its own kind.
+    fn make(&self, directory: &Path) -> Result<(), Failure> {
+        if directory.exists() {
+            return Ok(());
+        }
+        let owner = Owner::of_data(directory, &self.configuration()?.daemon)?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(Failure::io(format!("create {}", directory.display())))?;
+        owner.map_or(Ok(()), |owner| owner.take(directory))
+    }
+
     /// The tokens file of the broker that is meant.
     fn file(&self) -> Result<PathBuf, Failure> {
         if let Some(file) = &self.file {
             return Ok(file.clone());
         }
+        Ok(daemon::admin::tokens_file(&self.configuration()?))
+    }
+
+    fn configuration(&self) -> Result<conf::Configuration, Failure> {
         let mut layers = conf::Layers::default().environment(std::env::vars_os());
         if let Some(file) = &self.conf {
             layers = layers.file(file);
@@ -139,7 +152,7 @@ impl Options {
         if let Some(directory) = &self.data_dir {
             layers = layers.data_dir(directory);
         }
-        Ok(daemon::admin::tokens_file(&layers.load()?.configuration))
+        Ok(layers.load()?.configuration)
     }
 }
 

@@ -58,6 +58,11 @@ impl Account {
         Ok(Some(Self { uid, gid, name }))
     }
 
+    /// The numbers of the user and of the group.
+    pub(crate) fn ids(&self) -> (u32, u32) {
+        (self.uid.as_raw(), self.gid.as_raw())
+    }
+
     /// Makes a data directory for the account, unless it is there.
     ///
     /// # Errors

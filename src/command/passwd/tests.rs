@@ -29,7 +29,7 @@ fn users_come_change_and_go_and_other_lines_stay() {
     fs::write(&file, format!("# ours\n{first}")).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     run(&options(&file, "sensor", Some("other"))).unwrap();
-    assert_eq!(mode(), 0o640, "its group reads on, the world does not");
+    assert_eq!(mode(), 0o644, "whoever could read it reads on");
     let both = fs::read_to_string(&file).unwrap();
     assert!(both.starts_with(&format!("# ours\n{first}sensor:$argon2id$")), "{both}");
 

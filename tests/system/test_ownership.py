@@ -1,0 +1,82 @@
+"""What root makes or changes for a broker that runs as another user: that one can read it."""
+
+import os
+import pwd
+import stat
+
+import exchange
+import pytest
+
+pytestmark = [pytest.mark.strowger, pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")]
+
+SERVICE = pwd.getpwnam("nobody")
+
+
+def whose(file):
+    found = file.stat()
+    return found.st_uid, found.st_gid, oct(stat.S_IMODE(found.st_mode))
+
+
+def directory(path, owner, group, mode):
+    path.mkdir(parents=True)
+    os.chown(path, owner, group)
+    path.chmod(mode)
+    return path
+
+
+def add_user(file, name):
+    done = exchange.run(exchange.STROWGER, "passwd", file, name, "-b", "secret")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_password_file_is_for_whom_its_directory_is(tmp_path):
+    for mode, group, expected in [
+        (0o2750, SERVICE.pw_gid, "0o640"),
+        (0o750, SERVICE.pw_gid, "0o640"),
+        (0o755, SERVICE.pw_gid, "0o600"),
+        (0o700, SERVICE.pw_gid, "0o600"),
+    ]:
+        file = directory(tmp_path / oct(mode), 0, group, mode) / "passwords"
+        add_user(file, "ann")
+        assert whose(file) == (0, group, expected), oct(mode)
+    file = directory(tmp_path / "own", SERVICE.pw_uid, SERVICE.pw_gid, 0o700) / "passwords"
+    add_user(file, "ann")
+    assert whose(file) == (SERVICE.pw_uid, SERVICE.pw_gid, "0o600")
+
+
+def test_a_changed_file_keeps_its_owner_and_its_rights(tmp_path):
+    for mode in (0o600, 0o640, 0o444, 0o664):
+        file = tmp_path / oct(mode)
+        add_user(file, "ann")
+        os.chown(file, SERVICE.pw_uid, SERVICE.pw_gid)
+        file.chmod(mode)
+        add_user(file, "bob")
+        assert whose(file) == (SERVICE.pw_uid, SERVICE.pw_gid, oct(mode | 0o600))
+
+
+def test_tokens_are_for_whom_the_data_directory_is(tmp_path):
+    data = directory(tmp_path / "data", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
+    assert exchange.strowger("token", "add", "ann", "--role", "viewer", "--data-dir", data).returncode == 0
+    assert whose(data / "admin.tokens") == (SERVICE.pw_uid, SERVICE.pw_gid, "0o640")
+
+    settings = tmp_path / "strowger.toml"
+    settings.write_text(f'[storage]\ndirectory = "{tmp_path}/missing"\n[daemon]\nuser = "nobody"\n')
+    assert exchange.strowger("token", "add", "ann", "--role", "viewer", "--conf", settings).returncode == 0
+    assert whose(tmp_path / "missing")[:2] == (SERVICE.pw_uid, SERVICE.pw_gid)
+    assert whose(tmp_path / "missing/admin.tokens")[:2] == (SERVICE.pw_uid, SERVICE.pw_gid)
+
+
+def test_a_restored_directory_belongs_to_whom_it_belonged(restartable, tmp_path):
+    broker = restartable()
+    broker.start()
+    assert exchange.strowger("backup", tmp_path / "backup", "--data-dir", broker.data).returncode == 0
+    empty = directory(tmp_path / "empty", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
+    within = directory(tmp_path / "within", SERVICE.pw_uid, SERVICE.pw_gid, 0o750) / "data"
+    for data in (empty, within):
+        done = exchange.strowger("restore", tmp_path / "backup", "--data-dir", data)
+        assert done.returncode == 0 and not done.stderr, done
+        files = [data, *data.rglob("*")]
+        assert len(files) > 5 and {whose(file)[:2] for file in files} == {(SERVICE.pw_uid, SERVICE.pw_gid)}
+
+    done = exchange.strowger("restore", tmp_path / "backup", "--data-dir", tmp_path / "roots")
+    assert done.returncode == 0 and "chown -R USER:" in done.stderr, done
