@@ -20,6 +20,7 @@ mod remote;
 mod restore;
 mod rules;
 mod serve;
+mod settings;
 mod status;
 mod stop;
 mod store;

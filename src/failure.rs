@@ -124,12 +124,15 @@ pub(crate) enum Failure {
         directory: String,
         findings: u64,
     },
-    /// No broker has the data directory.
+    /// No broker could say what would change.
     #[error(
-        "no broker that runs has the data directory {directory}; name that of yours with --data-dir or --conf, or look at \
-         the file alone with `strowger check`"
+        "no broker answers at {socket}; name yours with --data-dir or --conf, or look at the file alone with `strowger \
+         check`"
     )]
-    Nobody { directory: String },
+    Nobody {
+        /// Where it was asked for.
+        socket: String,
+    },
     /// A broker that runs did not do what it was asked for.
     #[error("the broker at {socket} {what}: {why}")]
     Declined {

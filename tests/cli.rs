@@ -18,6 +18,8 @@ fn strowger(arguments: &str) -> Command {
             command.env_remove(name);
         }
     }
+    // A broker that is installed on this machine is not the one that is meant.
+    command.env("STROWGER_CONF", "");
     command
 }
 

@@ -41,7 +41,11 @@ impl Broker {
             "call the broker at {name}; does it run as another user?"
         )))?;
         let Some(call) = call else {
-            return Err(Failure::NoBroker { socket: name });
+            let found = self.directory.found()?.filter(|_| self.socket.is_none());
+            let by = found.map_or(String::new(), |file| format!(" (by {})", file.display()));
+            return Err(Failure::NoBroker {
+                socket: format!("{name}{by}"),
+            });
         };
         let lost = |error: &std::io::Error| Failure::Lost {
             address: name.clone(),

@@ -13,7 +13,7 @@ use broker::identity::Identity;
 use clap::{Args, Subcommand};
 use mqtt_codec::{QoS, TopicFilter, TopicName};
 
-use crate::command::print;
+use crate::command::{print, settings};
 use crate::failure::Failure;
 
 mod answer;
@@ -99,7 +99,7 @@ struct Who {
     /// Quality of service: 0, 1 or 2
     #[arg(short, long, value_name = "QOS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
     qos: u8,
-    /// Read settings from this file
+    /// Read settings from this file [default: $STROWGER_CONF, else /etc/strowger/strowger.toml if it is there]
     #[arg(long, value_name = "FILE")]
     conf: Option<PathBuf>,
     /// The file of rights, in place of acl.file
@@ -283,11 +283,7 @@ impl std::fmt::Display for Asked {
 impl Who {
     /// The settings, as `strowger serve` would read them.
     fn settings(&self) -> Result<conf::Configuration, Failure> {
-        let mut layers = conf::Layers::default().environment(std::env::vars_os());
-        if let Some(file) = &self.conf {
-            layers = layers.file(file);
-        }
-        Ok(layers.load()?.configuration)
+        settings::read(self.conf.as_deref(), None)
     }
 
     fn identity(&self) -> Identity {

@@ -37,15 +37,15 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Some(_) | None => std::fs::File::open(&options.file).and_then(|mut file| file.read_to_string(&mut text)),
     };
     read.map_err(Failure::io(format!("read {name}")))?;
-    let directory = options.directory.path()?;
-    let shown = directory.display();
-    let call = actors::Call::open(&directory).map_err(Failure::io(format!("call the broker that has {shown}")))?;
+    let socket = options.directory.control_socket()?;
+    let shown = socket.display();
+    let call = actors::Call::open_at(&socket).map_err(Failure::io(format!("call the broker at {shown}")))?;
     let Some(call) = call else {
         return Err(Failure::Nobody {
-            directory: shown.to_string(),
+            socket: shown.to_string(),
         });
     };
-    let socket = call.socket().display().to_string();
+    let socket = shown.to_string();
     let lost = |error| Failure::Lost {
         address: socket.clone(),
         why: plain(&error),

@@ -10,16 +10,13 @@ use reqwest::{Certificate, Identity, Method, StatusCode};
 use serde_json::Value;
 
 use super::store::Directory;
+use crate::daemon;
 use crate::failure::Failure;
 
 pub(super) mod listing;
 #[cfg(test)]
 mod tests;
 
-/// The name of the socket in the data directory.
-const SOCKET: &str = "admin.sock";
-/// Where the Debian package keeps the data.
-const PACKAGED: &str = "/var/lib/strowger";
 /// Holds a token.
 const TOKEN: &str = "STROWGER_TOKEN";
 /// The longest token, answer and error that is read.
@@ -101,17 +98,13 @@ impl Options {
         })
     }
 
-    /// Without a word about it: that of the settings, unless it is missing and there is that of the package.
+    /// Without a word about it: that of the settings.
     fn socket(&self) -> Result<PathBuf, Failure> {
         if let Some(socket) = &self.socket {
             return Ok(socket.clone());
         }
-        let socket = self.directory.path()?.join(SOCKET);
-        let packaged = Path::new(PACKAGED).join(SOCKET);
-        if !self.directory.is_given() && !socket.exists() && packaged.exists() {
-            return Ok(packaged);
-        }
-        Ok(socket)
+        let conf = self.directory.configuration()?;
+        Ok(daemon::admin::socket_asked(&conf))
     }
 
     fn token(&self) -> Result<Option<String>, Failure> {

@@ -9,11 +9,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::settings;
 use crate::failure::Failure;
 
 /// Look into the data of a stopped broker.
 ///
-/// The directory is that of --data-dir, or of the settings as `strowger serve` would read them.
+/// The directory is that of --data-dir, or of the settings.
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = false)]
 pub(crate) struct Options {
@@ -34,20 +35,24 @@ pub(crate) struct Directory {
     /// The data directory
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Read settings from this file: storage.directory is what counts
+    /// Read settings from this file, as the broker does [default without --data-dir: $STROWGER_CONF, else
+    /// /etc/strowger/strowger.toml if it is there]
     #[arg(long, value_name = "FILE", alias = "config")]
     conf: Option<PathBuf>,
 }
 
 impl Directory {
-    /// Whether an option says which.
-    pub(crate) fn is_given(&self) -> bool {
-        self.data_dir.is_some() || self.conf.is_some()
-    }
-
     /// Where the broker that has the directory is called, as `strowger serve` would read the settings.
     pub(crate) fn control_socket(&self) -> Result<PathBuf, Failure> {
         Ok(crate::daemon::control_socket(&self.configuration()?))
+    }
+
+    /// The file of settings that no option names.
+    pub(crate) fn found(&self) -> Result<Option<PathBuf>, Failure> {
+        match (&self.conf, &self.data_dir) {
+            (None, None) => settings::file(None),
+            (_, _) => Ok(None),
+        }
     }
 
     /// The settings of the store, as `strowger serve` would read them.
@@ -55,16 +60,9 @@ impl Directory {
         Ok(self.configuration()?.storage)
     }
 
-    /// The settings, as `strowger serve` would read them.
+    /// The settings of the broker that is meant.
     pub(crate) fn configuration(&self) -> Result<conf::Configuration, Failure> {
-        let mut layers = conf::Layers::default().environment(std::env::vars_os());
-        if let Some(file) = &self.conf {
-            layers = layers.file(file);
-        }
-        if let Some(dir) = &self.data_dir {
-            layers = layers.data_dir(dir);
-        }
-        Ok(layers.load()?.configuration)
+        settings::read(self.conf.as_deref(), self.data_dir.as_deref())
     }
 
     /// Where it is.

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::command::ownership::{self, Owner};
 use crate::command::passwd::Replacement;
-use crate::command::print;
+use crate::command::{print, settings};
 use crate::daemon;
 use crate::failure::Failure;
 
@@ -27,7 +27,8 @@ pub(crate) struct Options {
     /// The tokens file, in place of the configuration's
     #[arg(long, value_name = "FILE", global = true)]
     file: Option<PathBuf>,
-    /// Read settings from this file
+    /// Read settings from this file [default without --data-dir: $STROWGER_CONF, else /etc/strowger/strowger.toml if it is
+    /// there]
     #[arg(long, value_name = "FILE", global = true)]
     conf: Option<PathBuf>,
     /// The broker's data directory
@@ -145,14 +146,7 @@ impl Options {
     }
 
     fn configuration(&self) -> Result<conf::Configuration, Failure> {
-        let mut layers = conf::Layers::default().environment(std::env::vars_os());
-        if let Some(file) = &self.conf {
-            layers = layers.file(file);
-        }
-        if let Some(directory) = &self.data_dir {
-            layers = layers.data_dir(directory);
-        }
-        Ok(layers.load()?.configuration)
+        settings::read(self.conf.as_deref(), self.data_dir.as_deref())
     }
 }
 

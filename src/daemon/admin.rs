@@ -154,6 +154,11 @@ pub(super) fn socket(conf: &conf::Configuration) -> Option<PathBuf> {
     }
 }
 
+/// Where operators' commands ask a broker with these settings. One that has no socket for them does not answer there.
+pub(crate) fn socket_asked(conf: &conf::Configuration) -> PathBuf {
+    socket(conf).unwrap_or_else(|| conf.storage.directory.join(SOCKET))
+}
+
 /// The file of the tokens that let operators in.
 pub(crate) fn tokens_file(conf: &conf::Configuration) -> PathBuf {
     match &*conf.admin.tokens_file {

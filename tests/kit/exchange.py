@@ -27,6 +27,8 @@ def free_port():
 
 # Brokers run beside each other; one that is to have a listener for operators says where.
 os.environ.setdefault("STROWGER_ADMIN__BIND", "none")
+# A broker that is installed on this machine is not the one that is meant.
+os.environ.setdefault("STROWGER_CONF", "")
 
 
 def wait_for_operators(options, secs=10.0):
