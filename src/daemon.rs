@@ -22,6 +22,7 @@ use self::pid_file::PidFile;
 use self::privileges::Account;
 use self::surroundings::Surroundings;
 use crate::failure::Failure;
+use crate::log;
 use crate::policy::{Edition, Policy};
 use reload::Reader;
 
@@ -137,7 +138,8 @@ fn greet(conf: &conf::Configuration, lines: u16, listeners: &[ListenerSettings])
     }
 }
 
-/// Finds out whether a configuration is good, with the files that it names.
+/// Finds out whether a configuration is good, with the files of rights and rules that it names. The others may be on another
+/// machine.
 ///
 /// # Errors
 ///
@@ -149,6 +151,20 @@ pub(crate) fn check(conf: &conf::Configuration) -> Result<(), Failure> {
         read.map_err(|error| Failure::Policy(error.to_string()))?;
     }
     Edition::read(&conf.rules).map(drop)
+}
+
+/// Finds out whether a start would be refused for a setting, for a file that the settings name, or for what the data directory
+/// says of itself. Ports are not looked at: a broker may have them.
+///
+/// # Errors
+///
+/// The first mistake.
+pub(crate) fn check_start(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(), Failure> {
+    check(conf)?;
+    Account::find(&conf.daemon)?;
+    actors::check(&settings_of(layers, conf)?.0).map_err(failure)?;
+    admin::check(conf)?;
+    log::file::check(&conf.log.file)
 }
 
 /// What a broker with this configuration is started with.
@@ -173,8 +189,7 @@ fn settings_of(
 ///
 /// Why it could not.
 pub(crate) fn check_takeover(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(), Failure> {
-    check(conf)?;
-    Account::find(&conf.daemon)?;
+    check_start(layers, conf)?;
     let held = std::env::var(takeover::SOCKETS).unwrap_or_default();
     let held: Vec<&str> = held.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
     actors::probe(&settings_of(layers, conf)?.0.listeners, &held).map_err(failure)?;

@@ -97,18 +97,29 @@ impl Premises {
     }
 }
 
-/// Finds out whether the next binary could take its premises: certificates are good, and endpoints that are not among
-/// `held`, the keys of [`Handover::keys`](handover::Handover::keys), are free.
+/// Reads the files of the listeners' TLS.
+///
+/// # Errors
+///
+/// The first that is not good.
+pub(crate) fn read_certificates(settings: &[ListenerSettings]) -> Result<(), StartError> {
+    settings.iter().try_for_each(|settings| {
+        let read = Listener::new(0, settings.clone());
+        read.map(drop).map_err(|error| StartError::Tls {
+            listener: settings.name.clone(),
+            error,
+        })
+    })
+}
+
+/// Finds out whether the next binary could take its premises: endpoints that are not among `held`, the keys of
+/// [`Handover::keys`](handover::Handover::keys), are free.
 ///
 /// # Errors
 ///
 /// The first listener that could not be opened.
 pub fn probe(settings: &[ListenerSettings], held: &[&str]) -> Result<(), StartError> {
     for settings in settings {
-        Listener::new(0, settings.clone()).map_err(|error| StartError::Tls {
-            listener: settings.name.clone(),
-            error,
-        })?;
         if held.contains(&&*key_of(settings)) {
             continue;
         }

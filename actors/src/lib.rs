@@ -70,7 +70,7 @@ pub use settings::{
     Endpoint, EndsWithin, ListenerLimits, ListenerSettings, OverloadSettings, PassedSocket, ProxySettings,
     QuicSettings, Settings, SocketFile, StoreEngine, StoreSettings, TlsSettings, WebSocketSettings,
 };
-pub use system::{Ending, StartError, run};
+pub use system::{Ending, StartError, check, run};
 pub use transport::tls::TlsError;
 pub use watcher::{Nobody, Watcher};
 

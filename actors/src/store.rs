@@ -17,7 +17,7 @@ use storage::{Archive, ScanLimit, Shard, StoreError};
 use self::backup::Backup;
 pub(crate) use self::backup::Portion;
 use self::open::Reopen;
-pub(crate) use self::open::{Opened, open, restore};
+pub(crate) use self::open::{Opened, check, open, restore};
 pub(crate) use self::postbox::Postbox;
 use self::spent::Spent;
 use self::work::Count;

@@ -213,6 +213,18 @@ fn brain(index: u16, settings: &Settings, presence: Arc<Presence>, tables: Share
 }
 
 /// Has the lines wait so long for clients of the binary before this one.
+/// Finds out whether the files that the settings name are good, as [`run`] would read them: certificates of listeners, users
+/// and bans, rights, and what the data directory says of itself. Nothing is opened, locked or changed.
+///
+/// # Errors
+///
+/// The first that is not.
+pub fn check(settings: &Settings) -> Result<(), StartError> {
+    doors::read_certificates(&settings.listeners)?;
+    System::new().block_on(Access::open(settings))?;
+    Ok(settings.store.as_ref().map_or(Ok(()), store::check)?)
+}
+
 async fn await_returns(lines: &[Addr<SessionActor>], clock: Clock, grace: Duration) -> Result<(), StartError> {
     let until = clock.now().plus(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
     for line in lines {

@@ -59,7 +59,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (files, report) = convert(&source::read(&options.file)?, &places, has_ipv6)?;
     write(&files, &places.out, options.force)?;
     print(report.text().as_bytes())?;
-    check::read(Some(&places.out.join("strowger.toml")))?;
+    check::read(&places.out.join("strowger.toml"))?;
     print(format!("{}: OK\n", places.out.join("strowger.toml").display()).as_bytes())?;
     Ok(match report.count(Fate::NotConverted) {
         0 => ExitCode::SUCCESS,

@@ -115,7 +115,15 @@ pub(super) fn probe(conf: &conf::Configuration, held: &[&str]) -> Result<(), Fai
     places
         .0
         .retain(|place| !held.contains(&key_beside(&place.name()).as_str()));
-    places.open()?;
+    places.open().map(drop)
+}
+
+/// Reads the files of the TLS for operators.
+///
+/// # Errors
+///
+/// One that is not good, or missing.
+pub(super) fn check(conf: &conf::Configuration) -> Result<(), Failure> {
     tls(&conf.admin)?.map_or(Ok(()), |files| files.check()).map_err(failure)
 }
 

@@ -1,6 +1,6 @@
 //! Root's rights are given up as soon as they are not needed any more: for good, with all groups.
 
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User, geteuid, getuid, initgroups, setgid, setgroups, setuid};
@@ -56,6 +56,34 @@ impl Account {
         }
         let gid = gid.unwrap_or_else(nix::unistd::getgid);
         Ok(Some(Self { uid, gid, name }))
+    }
+
+    /// As whom a broker with these settings runs, as far as it shows: the user of `daemon.user`, or whose the data directory
+    /// is. `None`: as whoever starts it, or as root.
+    ///
+    /// # Errors
+    ///
+    /// As [`Account::find`].
+    pub(crate) fn of_broker(conf: &conf::Configuration) -> Result<Option<Self>, Failure> {
+        if let Some(account) = Self::find(&conf.daemon)? {
+            return Ok(Some(account));
+        }
+        let Ok(directory) = std::fs::metadata(&conf.storage.directory) else {
+            return Ok(None);
+        };
+        let uid = Uid::from_raw(directory.uid());
+        let user = User::from_uid(uid).ok().flatten();
+        Ok((!uid.is_root()).then(|| Self {
+            uid,
+            gid: user.as_ref().map_or(Gid::from_raw(directory.gid()), |user| user.gid),
+            name: user.and_then(|user| std::ffi::CString::new(user.name).ok()),
+        }))
+    }
+
+    /// What people call the user.
+    pub(crate) fn name(&self) -> String {
+        let name = self.name.as_ref().and_then(|name| name.to_str().ok());
+        name.map_or_else(|| self.uid.to_string(), str::to_owned)
     }
 
     /// The numbers of the user and of the group.

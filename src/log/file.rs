@@ -37,6 +37,24 @@ pub(crate) fn open(path: &str) -> Result<impl Fn() -> LogFile + Send + Sync + 's
     Ok(move || log.clone())
 }
 
+/// Whether [`open`] would succeed, as far as that shows without a file that is made.
+///
+/// # Errors
+///
+/// The system refuses it.
+pub(crate) fn check(path: &str) -> Result<(), Failure> {
+    let path = Path::new(path);
+    let looked = match OpenOptions::new().append(true).open(path) {
+        Err(_) if path.as_os_str().is_empty() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            std::fs::metadata(directory.unwrap_or(Path::new("."))).map(drop)
+        }
+        opened => opened.map(drop),
+    };
+    looked.map_err(Failure::io(format!("write the log to {} (log.file)", path.display())))
+}
+
 /// Goes on in a file with the same name, which may be another one. Without a file, nothing happens.
 pub(crate) fn reopen() {
     let Some(log) = FILE.get() else { return };

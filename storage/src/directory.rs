@@ -39,6 +39,23 @@ pub struct Format {
 }
 
 impl Format {
+    /// Reads what a directory says of itself, as a broker with this engine would that opens it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Format::read`], and [`StoreError::Engine`].
+    pub fn of_engine(directory: &Path, engine: &str) -> Result<Option<Self>, StoreError> {
+        let format = Self::read(directory)?;
+        match &format {
+            Some(found) if found.engine != engine => Err(StoreError::Engine {
+                directory: directory.to_owned(),
+                found: found.engine.clone(),
+                asked: engine.to_owned(),
+            }),
+            Some(_) | None => Ok(format),
+        }
+    }
+
     /// Reads what a directory says of itself, without locking it; none if it is new.
     ///
     /// # Errors
@@ -104,14 +121,7 @@ impl DataDirectory {
         let path = std::path::absolute(path).map_err(|error| failed("find", path, error))?;
         make(&path)?;
         let lock = lock(&path)?;
-        let format = Format::read(&path)?;
-        if let Some(found) = format.as_ref().filter(|format| format.engine != engine) {
-            return Err(StoreError::Engine {
-                directory: path,
-                found: found.engine.clone(),
-                asked: engine.to_owned(),
-            });
-        }
+        let format = Format::of_engine(&path, engine)?;
         let directory = Self {
             is_new: format.is_none(),
             engine: engine.to_owned(),

@@ -1,8 +1,10 @@
 """What root makes or changes for a broker that runs as another user: that one can read it."""
 
 import os
+import pathlib
 import pwd
 import stat
+import tempfile
 
 import exchange
 import pytest
@@ -80,3 +82,36 @@ def test_a_restored_directory_belongs_to_whom_it_belonged(restartable, tmp_path)
 
     done = exchange.strowger("restore", tmp_path / "backup", "--data-dir", tmp_path / "roots")
     assert done.returncode == 0 and "chown -R USER:" in done.stderr, done
+
+
+@pytest.fixture
+def open_path():
+    """A directory that others reach: pytest closes its own whenever a run begins."""
+    with tempfile.TemporaryDirectory() as made:
+        path = pathlib.Path(made)
+        path.chmod(0o755)
+        yield path
+
+
+def test_check_warns_of_what_the_brokers_user_cannot_read(open_path):
+    data = directory(open_path / "data", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
+    add_user(open_path / "passwords", "ann")
+    settings = open_path / "strowger.toml"
+    settings.write_text(f'[storage]\ndirectory = "{data}"\n[auth]\npassword_file = "{open_path}/passwords"\n')
+
+    def warning():
+        done = exchange.strowger("check", settings)
+        assert done.returncode == 0 and done.stdout == f"{settings}: OK\n", done
+        return done.stderr
+
+    said = warning()
+    assert "as user nobody" in said and f"{open_path}/passwords" in said, said
+    os.chown(open_path / "passwords", SERVICE.pw_uid, -1)
+    assert warning() == ""
+    (data / "journal").mkdir()
+    assert f"{data}/journal does not belong to user nobody" in warning()
+    os.chown(data / "journal", SERVICE.pw_uid, -1)
+    (data / "admin.tokens").write_text("")
+    os.chown(data / "admin.tokens", SERVICE.pw_uid, -1)
+    (data / "admin.tokens").chmod(0)
+    assert f"{data}/admin.tokens" in warning()

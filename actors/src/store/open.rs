@@ -1,6 +1,7 @@
 //! The start: the data directory is opened, and what it holds is given to the lines and the tables.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +14,8 @@ use broker::router::SubscriptionOptions;
 use broker::tables::Tables;
 use mqtt_codec::{ClientId, TopicFilter};
 use storage::{
-    Archive, DataDirectory, MessageId, Place, Recovery, ScanLimit, Shard, ShardOptions, Stamp, Store, StoreError,
-    open_engine,
+    Archive, DataDirectory, Format, MessageId, Place, Recovery, ScanLimit, Shard, ShardOptions, Stamp, Store,
+    StoreError, open_engine,
 };
 
 use super::translate::{message_of, session_of, will_of};
@@ -48,6 +49,25 @@ pub(crate) struct Opened {
 /// Opens an engine on its directory.
 pub(crate) type Reopen = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send>;
 
+fn name_of(engine: StoreEngine) -> &'static str {
+    match engine {
+        StoreEngine::Fjall => "fjall",
+        StoreEngine::Sled => "sled",
+    }
+}
+
+/// Whether [`open`] would know the directory. Of one that this user may not look into, nothing is said.
+///
+/// # Errors
+///
+/// It holds what another engine or a later broker wrote.
+pub(crate) fn check(settings: &StoreSettings) -> Result<(), StoreError> {
+    match Format::of_engine(&settings.directory, name_of(settings.engine)) {
+        Err(StoreError::Failed { error, .. }) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        format => format.map(drop),
+    }
+}
+
 /// Opens the data directory and its journal.
 ///
 /// # Errors
@@ -55,10 +75,7 @@ pub(crate) type Reopen = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Se
 /// Says whose the directory is, what is damaged, or what the system refuses.
 pub(crate) fn open(settings: &StoreSettings) -> Result<Opened, StoreError> {
     let begun = clock::instant();
-    let name = match settings.engine {
-        StoreEngine::Fjall => "fjall",
-        StoreEngine::Sled => "sled",
-    };
+    let name = name_of(settings.engine);
     let directory = DataDirectory::open(&settings.directory, name)?;
     let path = directory.path().to_owned();
     let (shelf, cache_bytes) = (directory.find_shelf()?, settings.cache_bytes);
