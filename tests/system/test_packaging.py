@@ -72,6 +72,52 @@ def test_maintainer_scripts_are_shell_and_run_commands_that_are_there():
             assert f"  {verb} " in exchange.strowger("--help").stdout, f"{name}: strowger {verb} is no command"
 
 
+@pytest.fixture
+def configure(tmp_path):
+    """Runs the script of a package that comes in place of version 0.0.1; what it calls is written down, and done by nobody."""
+    binaries, calls = tmp_path / "bin", tmp_path / "calls"
+    binaries.mkdir()
+    (tmp_path / "systemd").mkdir()
+    for name in "strowger systemctl deb-systemd-helper deb-systemd-invoke adduser getent install chown chmod".split():
+        stub = binaries / name
+        stub.write_text(f'#!/bin/sh\necho "{name} $*" >>{calls}\n[ ! -e {tmp_path}/{name}.$1.fails ]\n')
+        stub.chmod(0o755)
+    script = (PACKAGING / "debian/postinst").read_text()
+    script = script.replace("/run/systemd/system", f"{tmp_path}/systemd").replace("/usr/sbin/policy-rc.d", "/nonexistent")
+
+    def run(*failing):
+        for what in failing:
+            (tmp_path / f"{what}.fails").touch()
+        done = exchange.run("sh", "-c", script, "postinst", "configure", "0.0.1", env={"PATH": f"{binaries}:/usr/bin:/bin"})
+        assert done.returncode == 0, done
+        return calls.read_text(), done.stderr
+
+    return run
+
+
+def test_a_broker_makes_way_for_the_package_without_a_restart(configure):
+    calls, _ = configure()
+    assert "strowger upgrade" in calls and "deb-systemd-invoke" not in calls
+
+
+def test_a_broker_that_declines_the_package_serves_on(configure):
+    calls, said = configure("strowger.upgrade")
+    assert "strowger upgrade" in calls and "deb-systemd-invoke" not in calls
+    assert "strowger upgrade" in said and "systemctl restart strowger" in said
+
+
+def test_where_no_broker_answers_the_service_is_restarted(configure):
+    calls, said = configure("strowger.status")
+    assert "deb-systemd-invoke restart strowger.service" in calls and "strowger upgrade" not in calls and not said
+
+
+def test_unit_package_and_logrotate_agree_about_the_directory_of_the_log():
+    assert "LogsDirectory" not in re.sub("^#.*$", "", UNIT.read_text(), flags=re.MULTILINE)
+    assert "\nReadWritePaths=-/var/log/strowger\n" in UNIT.read_text()
+    assert "install -d -o strowger -g adm -m 2750 /var/log/strowger" in (PACKAGING / "debian/postinst").read_text()
+    assert "su strowger adm" in (PACKAGING / "debian/logrotate").read_text()
+
+
 def test_logrotate_understands_its_settings(tmp_path):
     logrotate = shutil.which("logrotate", path="/usr/sbin:/usr/bin")
     assert logrotate, "logrotate is missing: run scripts/prepare"
