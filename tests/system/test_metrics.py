@@ -119,6 +119,23 @@ def test_the_page_keeps_the_rules_of_promtool(observed):
     assert [family for family in families if f"`{family}`" not in manual] == []
 
 
+@pytest.mark.parametrize(
+    ("full", "series"),
+    [
+        ("refuse", 'strowger_exchanges_refused_total{kind="publish",reason="quota_exceeded"}'),
+        ("drop", 'strowger_messages_dropped_total{reason="queue_full"}'),
+    ],
+)
+def test_a_full_queue_counts_where_the_alerts_look(observed, full, series):
+    name, labels = series.rstrip("}").split("{")
+    assert f"{name}{{{labels.replace(',', ', ')}}}" in observer.RULES.read_text()
+    broker = observed("--set", "session.queue_messages_max=1", "--set", f"session.queue_full={full}")
+    exchange.strowger("sub", "-p", broker.port, "-t", "a", "-q", 1, "-c", "-i", "away", "-E")
+    for _ in range(2):
+        exchange.strowger("pub", "-p", broker.port, "-V", "5", "-q", 1, "-t", "a", "-m", "x")
+    assert value(broker.metrics(), series) == 1
+
+
 def test_the_alerts_and_their_tests_are_good():
     for check in (["check", "rules"], ["test", "rules"]):
         file = observer.RULES if check[0] == "check" else observer.RULES.with_suffix(".test.yml")
