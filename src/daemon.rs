@@ -190,7 +190,7 @@ fn settings_of(
 /// Why it could not.
 pub(crate) fn check_takeover(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(), Failure> {
     check_start(layers, conf)?;
-    let held = std::env::var(takeover::SOCKETS).unwrap_or_default();
+    let held = std::env::var(actors::SOCKETS).unwrap_or_default();
     let held: Vec<&str> = held.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
     actors::probe(&settings_of(layers, conf)?.0.listeners, &held).map_err(failure)?;
     admin::probe(conf, &held)

@@ -49,7 +49,7 @@ mod watcher;
 /// The brain, whose words figures and answers are made of.
 pub use broker;
 pub use control::{Answer, Call};
-pub use doors::handover::{Handover, Inherited, Released, key_beside};
+pub use doors::handover::{Handover, Inherited, Released, SOCKETS, key_beside};
 pub use doors::{Premises, probe};
 pub use events::{Event, Listening};
 pub use figures::{AllocatorFigures, Figures, LineFigures, ListenerFigures, Probes, StoreFigures};

@@ -14,8 +14,6 @@ use super::pid_file::PidFile;
 
 /// The number of the process, how often a binary has taken over in it, and its pid file; set by the binary before.
 const TAKEOVER: &str = "STROWGER_TAKEOVER";
-/// The listeners that are there, for a binary that is only asked.
-pub(crate) const SOCKETS: &str = "STROWGER_SOCKETS";
 /// For a binary to say whether it would take over.
 const CHECK_LIMIT: Duration = Duration::from_secs(30);
 const CHECK_POLL: Duration = Duration::from_millis(10);
@@ -77,7 +75,7 @@ pub(super) fn check(order: &UpgradeOrder, own: &Path, sockets: &str) -> Result<S
         command.env_remove(name);
     });
     command
-        .env(SOCKETS, sockets)
+        .env(actors::SOCKETS, sockets)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -15,8 +15,9 @@ use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use super::passed::{Kind, Passed, take_one};
 use crate::settings::ListenerSettings;
 
-/// One line for each socket: the number of its listener, and what that was configured as.
-const SOCKETS: &str = "STROWGER_SOCKETS";
+/// The variable that tells the next binary of the sockets that it is left: a line for each, with the number of its listener
+/// and what that was configured as. For a binary that is only asked, it tells of those that there are.
+pub const SOCKETS: &str = "STROWGER_SOCKETS";
 
 /// What a process has been given when it starts.
 pub struct Inherited {
