@@ -220,7 +220,8 @@ pub(super) fn take_process(draft: &mut Draft, line: &Line) -> Result<Option<Note
                 Note::converted("log.level = \"off\"")
             }
             "file" => Note::not_converted(
-                "the log is on standard error, which systemd keeps in its journal; docs/OPERATING.md says how it gets into a file",
+                "the log is on standard error, which systemd keeps in its journal; log.file puts it into a file that the broker's \
+                 user can write, with the package /var/log/strowger/strowger.log",
             ),
             _ => Note::not_converted("the log is on standard error, which systemd keeps in its journal"),
         },

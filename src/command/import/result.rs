@@ -80,8 +80,10 @@ pub(super) fn files(
         });
     }
     for door in plan.doors.iter().filter(|door| door.listener.requires_certificate) {
-        if let (None, Some(directory)) = (&door.listener.ca_file, &door.listener.ca_directory) {
-            let text = authorities(&directory.value)?;
+        if let Some(directory) = &door.listener.ca_directory {
+            let file = door.listener.ca_file.as_ref();
+            let file = file.map(|file| text_of(Path::new(&file.value))).transpose()?;
+            let text = file.map(with_newline).unwrap_or_default() + &authorities(&directory.value)?;
             files.push(Made {
                 name: authorities_of(door),
                 text,
@@ -237,19 +239,20 @@ fn listener_text(door: &Door, bind: &str, name: &str, places: &Places, report: &
         line("tls_min", quoted("1.3"));
     }
     if listener.requires_certificate {
-        let told = match (&listener.ca_file, &listener.ca_directory) {
-            (Some(file), _) => {
-                line("client_ca", absolute(&file.value));
-                Some(file.line)
-            }
-            (None, Some(directory)) => {
-                line("client_ca", quoted_path(places, &authorities_of(door)));
-                Some(directory.line)
-            }
-            (None, None) => None,
-        };
-        if let Some(told) = told {
-            report.correct(told, Note::converted("client_ca of the listener"));
+        // One file is trusted: authorities of a directory are copied into one, with those of the file beside it.
+        match (&listener.ca_file, &listener.ca_directory) {
+            (Some(file), None) => line("client_ca", absolute(&file.value)),
+            (_, Some(_)) => line("client_ca", quoted_path(places, &authorities_of(door))),
+            (None, None) => {}
+        }
+        let file = listener.ca_file.as_ref().map(|file| file.line);
+        let directory = listener.ca_directory.as_ref().map(|directory| directory.line);
+        for told in file.into_iter().chain(directory) {
+            let how = match directory {
+                Some(_) => "client_ca of the listener, a copy of all authorities",
+                None => "client_ca of the listener",
+            };
+            report.correct(told, Note::converted(how));
         }
         if let Some(crl) = &listener.crl {
             line("client_crl", absolute(crl));

@@ -265,3 +265,42 @@ fn the_report_counts_by_fate() {
     let counts = [Fate::Converted, Fate::NotNeeded, Fate::NotConverted].map(|fate| report.count(fate));
     assert_eq!(counts, [1, 1, 1]);
 }
+
+#[test]
+fn authorities_of_a_file_and_of_a_directory_are_both_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, path) = (directory.path().join("ca.pem"), directory.path().join("cas"));
+    fs::create_dir(&path).unwrap();
+    fs::write(&file, "first").unwrap();
+    fs::write(path.join("b.pem"), "second\n").unwrap();
+    let text = format!(
+        "listener 8883\ncertfile /c.pem\nkeyfile /k.pem\ncafile {}\ncapath {}\nrequire_certificate true\n",
+        file.display(),
+        path.display()
+    );
+    let (files, report) = try_import(&text).unwrap();
+    let copy = files
+        .iter()
+        .find(|made| made.name.ends_with("-authorities.pem"))
+        .unwrap();
+    assert_eq!(copy.text, "first\nsecond\n");
+    let settings = &files.last().unwrap().text;
+    assert!(
+        settings.contains(&format!("client_ca = \"/etc/strowger/{}\"", copy.name)),
+        "{settings}"
+    );
+    for line in ["cafile", "capath"] {
+        assert_eq!(
+            fate(&report.text(), line),
+            "converted: client_ca of the listener, a copy of all authorities"
+        );
+    }
+}
+
+#[test]
+fn a_log_in_a_file_is_told_to_be_elsewhere() {
+    let (settings, report) = import("log_dest file /var/log/mosquitto/mosquitto.log\n");
+    assert!(!settings.contains("[log]"), "{settings}");
+    let told = fate(&report, "log_dest file");
+    assert!(told.starts_with("NOT CONVERTED") && told.contains("log.file"), "{told}");
+}
