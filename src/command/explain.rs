@@ -24,6 +24,10 @@ pub(crate) use answer::answer;
 /// Not allowed, for scripts.
 const DENIED: u8 = 1;
 
+/// What has a say when a client connects, besides the rules.
+const BEYOND: &str = "  by the rules alone: users, passwords, certificates, bans and bounds of listeners were not looked at (strowger \
+                      recorder CLIENT, strowger ban)\n";
+
 /// Say what a client may do, and which line of the rights and which rule decides.
 ///
 /// Reads the settings, the file of acl.file and that of rules.file as `strowger serve` would, and sends nothing. Rates are
@@ -38,7 +42,11 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// May it connect?
+    /// May it connect, by the rules?
+    ///
+    /// Only rules on `connect` are asked. Not looked at are: users, passwords, certificates and tokens, and who may come in
+    /// without a name; bans, wrong passwords and connections that came too often; whether there is such a listener, its
+    /// bounds and rates; memory. `strowger recorder CLIENT` says why a client was refused, `strowger ban` who is banned.
     Connect(OfClient),
     /// May it publish to a topic?
     Publish(OfMessage),
@@ -117,7 +125,11 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (who, asked) = asked(&options.verb)?;
     let Explained { allowed, reasons, .. } = explained(who, &asked, &who.settings()?)?;
     let verdict = if allowed { "may" } else { "may not" };
-    print(format!("{who} {verdict} {asked}\n{reasons}").as_bytes())?;
+    let beyond = match asked.action {
+        Some(_) => "",
+        None => BEYOND,
+    };
+    print(format!("{who} {verdict} {asked}\n{reasons}{beyond}").as_bytes())?;
     Ok(if allowed {
         ExitCode::SUCCESS
     } else {
