@@ -221,6 +221,14 @@ def test_the_manifests_agree_with_each_other_and_with_the_commands():
     assert named == {one["name"] for one in pod["spec"]["volumes"]} | {one["metadata"]["name"] for one in claims}
 
 
+def test_the_build_of_the_image_is_given_all_that_it_reads_and_no_more():
+    ignored = [line for line in (exchange.ROOT / ".containerignore").read_text().splitlines() if not line.startswith("#")]
+    kept = exchange.run("git", "ls-files", "--", *(f":(glob){one}/**" for one in ignored), cwd=exchange.ROOT)
+    assert kept.returncode == 0 and kept.stdout == "", "sources are ignored"
+    unversioned = (line.strip("/") for line in (exchange.ROOT / ".gitignore").read_text().splitlines())
+    assert {*unversioned} <= {*ignored, "__pycache__"}
+
+
 def test_the_container_file_copies_what_is_there_and_starts_what_exists():
     text = (PACKAGING / "Containerfile").read_text().replace("\\\n", " ")
     for source in re.findall(r"install -D -m \d+ (?!target|-t)([\w./-]+) /image", text):
