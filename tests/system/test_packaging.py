@@ -68,7 +68,7 @@ def test_maintainer_scripts_are_shell_and_run_commands_that_are_there():
     for name in ["postinst", "prerm", "postrm"]:
         script = PACKAGING / "debian" / name
         assert exchange.run("sh", "-n", script).returncode == 0
-        for verb in re.findall(r"(?:^|&& )\s*strowger (\w+)", script.read_text(), re.MULTILINE):
+        for verb in re.findall(r"(?:^|&& |if )\s*strowger (\w+)", script.read_text(), re.MULTILINE):
             assert f"  {verb} " in exchange.strowger("--help").stdout, f"{name}: strowger {verb} is no command"
 
 
