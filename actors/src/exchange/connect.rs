@@ -171,6 +171,28 @@ impl Opening {
         })
     }
 
+    /// Who the client is, and its names; refused, if the broker, its listener or a ban has closed the door meanwhile.
+    async fn learn(&mut self, connect: &Connect) -> (Result<Arriving, Unproven>, Vec<Box<str>>) {
+        let desk = Rc::clone(&self.desk.0);
+        let known = tokio::select! {
+            biased;
+            () = desk.barred() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
+            known = self.identify(connect) => known,
+        };
+        let arriving = match known {
+            // The clients of a listener that has been closed have been sent away.
+            Ok(_) if self.permit.listener().is_closed() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
+            known => known,
+        };
+        let names = arriving
+            .as_ref()
+            .map_or(Vec::new(), |arriving| names_of(connect, arriving));
+        match arriving {
+            Ok(_) if self.is_banned(&connect.client_id, &names) => (Err(Unproven::Refused(Refusal::Banned)), names),
+            known => (known, names),
+        }
+    }
+
     async fn admit(mut self: Box<Self>, connect: Connect) -> Option<Served> {
         let version = connect.version;
         let client = connect.client_id.clone();
@@ -182,23 +204,8 @@ impl Opening {
             }
         };
         let desk = Rc::clone(&self.desk.0);
-        let known = tokio::select! {
-            biased;
-            () = desk.barred() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
-            known = self.identify(&connect) => known,
-        };
-        let now = self.desk.clock.now();
-        // The listener may have been closed while it was found out: then its clients have been sent away.
-        let known = match known {
-            Ok(_) if self.permit.listener().is_closed() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
-            known => known,
-        };
-        let names = known.as_ref().ok().map(|arriving| names_of(&connect, arriving));
-        let names = names.unwrap_or_default();
-        let known = match known {
-            Ok(_) if self.is_banned(&client, &names) => Err(Unproven::Refused(Refusal::Banned)),
-            known => known,
-        };
+        let (known, names) = self.learn(&connect).await;
+        let now = desk.clock.now();
         let mut admission = match known {
             Ok(arriving) => self.desk.with_line(|line| line.admit(connect, arriving, fresh, now)),
             Err(Unproven::Refused(refusal)) => self.desk.with_line(|line| line.reject(&connect, refusal, now)),
