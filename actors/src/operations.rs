@@ -141,8 +141,8 @@ impl Operations {
             seed: 0,
         };
         let retained = broker::router::RetainedLimits {
-            messages_max: 0,
-            payload_bytes_max: 0,
+            messages_max: 1000,
+            payload_bytes_max: 1000,
         };
         let chain = Chain::open(&auth::Settings::default()).await.expect("nothing to read");
         Self::new(House {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Handler, Message as ActorMessage};
 use broker::message::{Message, Millis};
@@ -11,6 +12,7 @@ use tokio::task::yield_now;
 
 use super::publish::Properties;
 use super::{Operations, Unanswered};
+use crate::clock;
 use crate::session::SessionActor;
 
 /// Looks at the table for one answer, of some 2,000 messages each; then the answer says where to go on.
@@ -166,15 +168,21 @@ impl Operations {
         }
     }
 
-    /// Deletes the retained messages that the filter matches, or only counts them. Subscribers are not told.
+    /// Deletes the retained messages that the filter matches, or only counts them, until `patience` is over. Subscribers
+    /// are not told.
     ///
     /// # Errors
     ///
     /// The filter is none, or a line did not answer.
-    pub async fn delete_retained(&self, filter: &str, is_dry_run: bool) -> Result<Deletion, Unanswered> {
+    pub async fn delete_retained(
+        &self,
+        filter: &str,
+        is_dry_run: bool,
+        patience: Duration,
+    ) -> Result<Deletion, Unanswered> {
         let filter = filter_of(filter)?;
+        let until = clock::deadline(patience);
         let now = self.house.clock.now();
-        let line = self.house.lines.first().ok_or(Unanswered::Line)?;
         let mut deletion = Deletion::default();
         let mut cursor = None;
         // Each look finds 64 at most.
@@ -183,11 +191,15 @@ impl Operations {
             cursor = self.house.tables.retained(&filter, cursor.as_ref(), now, &mut found);
             deletion.matched += found.len();
             if !is_dry_run && !found.is_empty() {
+                let line = self.house.lines.first().ok_or(Unanswered::Line)?;
                 let topics = found.iter().map(|message| message.topic.clone()).collect();
                 deletion.deleted += line.send(Delete(topics)).await.map_err(|_| Unanswered::Line)?;
             }
             if cursor.is_none() {
                 deletion.is_complete = true;
+                break;
+            }
+            if clock::until(until).is_zero() {
                 break;
             }
             yield_now().await;
@@ -250,4 +262,45 @@ fn seen(message: &Message) -> RetainedMessage {
 /// A message that the store kept over a restart does not know any more when it came.
 fn published_at(message: &Message) -> Option<u64> {
     (message.arrived_micros > 0).then_some(message.arrived_micros / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use mqtt_codec::QoS;
+
+    use super::*;
+
+    fn message(number: u32) -> Arc<Message> {
+        Arc::new(Message {
+            topic: TopicName::new(format!("plant/{number}")).expect("a topic"),
+            payload: Bytes::from_static(b"on"),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            properties: None,
+            expires_at: None,
+            publisher: None,
+            id: 0,
+            arrived_micros: 0,
+            trace: None,
+        })
+    }
+
+    #[actix_rt::test]
+    async fn a_deletion_whose_time_is_over_says_that_there_are_more() {
+        let operations = Operations::of_nobody().await;
+        for number in 0..500 {
+            operations.house.tables.retain(&message(number)).expect("room");
+        }
+        let count = async |patience| {
+            operations
+                .delete_retained("plant/#", true, patience)
+                .await
+                .expect("a filter")
+        };
+        let cut = count(Duration::ZERO).await;
+        assert!(!cut.is_complete && (1..500).contains(&cut.matched), "{cut:?}");
+        let whole = count(Duration::from_secs(60)).await;
+        assert!(whole.is_complete && whole.matched == 500, "{whole:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +19,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub(super) struct Watch {
     file: PathBuf,
     looked: Option<Instant>,
-    /// The file's time and length when it was read; `None`: there was none.
-    seen: Option<(SystemTime, u64)>,
+    /// The file's number, time and length when it was read; `None`: there was none. Two changes may fall into one tick of
+    /// the file system's clock.
+    seen: Option<(u64, SystemTime, u64)>,
     tokens: Vec<Token>,
 }
 
@@ -47,7 +49,7 @@ impl Watch {
     }
 
     fn look(&mut self) {
-        let seen = fs::metadata(&self.file).and_then(|about| Ok((about.modified()?, about.len())));
+        let seen = fs::metadata(&self.file).and_then(|about| Ok((about.ino(), about.modified()?, about.len())));
         let seen = seen.ok();
         if seen == self.seen {
             return;
@@ -55,7 +57,7 @@ impl Watch {
         self.seen = seen;
         self.tokens = match seen {
             None => Vec::new(),
-            Some((_, bytes)) => self.read(bytes).unwrap_or_else(|what| {
+            Some((_, _, bytes)) => self.read(bytes).unwrap_or_else(|what| {
                 tracing::error!(
                     file = %self.file.display(),
                     "{what}; until this is mended nobody comes in with a token"

@@ -1,6 +1,6 @@
 //! Messages: retained ones, browsed and deleted, and those that operators publish.
 
-use actix_web::web::{Json, Query, ServiceConfig, resource};
+use actix_web::web::{Data, Json, Query, ServiceConfig, resource};
 use actors::{Properties, Publication, RetainedMessage};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::Broker;
 use crate::access::{Operator, Viewer};
+use crate::envelope::Patience;
 use crate::error::Error;
 use crate::moment::rfc3339;
 use crate::page::Limit;
@@ -238,7 +239,7 @@ struct Deleted {
     matched: usize,
     /// Messages that are gone.
     deleted: usize,
-    /// False: there were more than one request deletes; ask again.
+    /// False: there are more than one request has the time for; ask again.
     complete: bool,
 }
 
@@ -249,10 +250,14 @@ struct Deleted {
 async fn delete(
     Operator(caller): Operator,
     Broker(operations): Broker,
+    patience: Data<Patience>,
     Query(doomed): Query<Doomed>,
 ) -> Result<Json<Deleted>, Error> {
     let is_dry_run = doomed.dry_run.unwrap_or(false);
-    let deletion = operations.delete_retained(&doomed.filter, is_dry_run).await?;
+    // The answer has the other half to be sent in.
+    let deletion = operations
+        .delete_retained(&doomed.filter, is_dry_run, patience.0 / 2)
+        .await?;
     if !is_dry_run {
         tracing::info!(
             operator = caller.name,

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Manner, PAGE_MAX, take_items};
 use crate::command::remote::listing::Kind::{Bytes, Instant, Number, Text};
@@ -74,17 +74,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             filter,
             dry_run,
             manner,
-        }) => {
-            let query = [("filter", filter.clone()), ("dry_run", dry_run.to_string())];
-            let answer = manner.open()?.call(Method::DELETE, &["retained"], &query, None)?;
-            let count = |key| answer.get(key).and_then(Value::as_u64).unwrap_or_default();
-            let filter = harmless(filter);
-            let words = match dry_run {
-                true => format!("{filter} matches {}; none is cleared", count("matched")),
-                false => format!("{} cleared", count("deleted")),
-            };
-            manner.print_done(&answer, &words)
-        }
+        }) => delete(filter, *dry_run, manner),
     }
 }
 
@@ -115,6 +105,32 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Asks on and on until all are gone.
+fn delete(filter: &str, dry_run: bool, manner: &Manner) -> Result<(), Failure> {
+    let remote = manner.open()?;
+    let query = [("filter", filter.to_owned()), ("dry_run", dry_run.to_string())];
+    let (mut matched, mut deleted) = (0, 0);
+    let is_complete = loop {
+        let answer = remote.call(Method::DELETE, &["retained"], &query, None)?;
+        let count = |key| answer.get(key).and_then(Value::as_u64).unwrap_or_default();
+        matched += count("matched");
+        deleted += count("deleted");
+        let is_complete = answer.get("complete").and_then(Value::as_bool).unwrap_or(true);
+        if is_complete || dry_run || count("deleted") == 0 {
+            break is_complete;
+        }
+    };
+    let filter = harmless(filter);
+    let words = match (dry_run, is_complete) {
+        (true, true) => format!("{filter} matches {matched}; none is cleared"),
+        (true, false) => format!("{filter} matches {matched} and more; none is cleared"),
+        (false, true) => format!("{deleted} cleared"),
+        (false, false) => format!("{deleted} cleared, and there are more"),
+    };
+    let answer = json!({ "matched": matched, "deleted": deleted, "complete": is_complete });
+    manner.print_done(&answer, &words)
 }
 
 fn get(topic: &str, manner: &Manner) -> Result<(), Failure> {
