@@ -435,6 +435,22 @@ def test_an_operator_works(office):
         listener.wait()
 
 
+def test_retained_messages_are_cleared_by_command(office):
+    def retained(*words):
+        return run("retained", *words, "--socket", str(office.socket))
+
+    with Wire.open(office.broker.address, "keeper", V5) as wire:
+        for number in range(200):
+            wire.publish(f"clear/{number}", b"kept", qos=1, retain=True)
+        wire.publish("stays", b"kept", qos=1, retain=True)
+    assert retained("delete", "clear/#", "--dry-run") == "clear/# matches 200; none is cleared"
+    assert retained("delete", "clear/#") == "200 cleared"
+    answer = json.loads(retained("delete", "clear/#", "--json"))
+    assert answer == {"matched": 0, "deleted": 0, "complete": True}
+    assert retained("get", "stays") == "kept"
+    retained("delete", "stays")
+
+
 @pytest.mark.parametrize("name", [".", ".."])
 def test_a_client_that_a_path_has_no_room_for_is_named_in_the_query(office, name):
     def strowger(*words):
