@@ -130,6 +130,7 @@ def test_a_full_queue_counts_where_the_alerts_look(observed, full, series):
     name, labels = series.rstrip("}").split("{")
     assert f"{name}{{{labels.replace(',', ', ')}}}" in observer.RULES.read_text()
     broker = observed("--set", "session.queue_messages_max=1", "--set", f"session.queue_full={full}")
+    assert value(broker.metrics(), series) == 0, "an increase is seen from a value to the next"
     exchange.strowger("sub", "-p", broker.port, "-t", "a", "-q", 1, "-c", "-i", "away", "-E")
     for _ in range(2):
         exchange.strowger("pub", "-p", broker.port, "-V", "5", "-q", 1, "-t", "a", "-m", "x")

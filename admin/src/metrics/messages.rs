@@ -58,11 +58,17 @@ pub(super) fn fill(page: &mut Page, figures: &Figures, counters: &Counters) {
         page.count(&DROPPED, &[&word(reason)], count);
     }
     for (place, kind) in Kind::ALL.iter().enumerate() {
-        fill_kind(page, counters, place, &word(kind));
+        fill_kind(page, counters, place, *kind);
     }
 }
 
-fn fill_kind(page: &mut Page, counters: &Counters, place: usize, kind: &str) {
+/// Whether an alert looks at its increase, which is seen only from one value to the next.
+fn is_watched(kind: Kind, reason: Refusal) -> bool {
+    (kind, reason) == (Kind::Publish, Refusal::QuotaExceeded)
+}
+
+fn fill_kind(page: &mut Page, counters: &Counters, place: usize, of_kind: Kind) {
+    let kind = &*word(&of_kind);
     let of = |counts: &[u64]| counts.get(place).copied().unwrap_or(0);
     let refusals = counters.stopped.get(place).copied().unwrap_or_default();
     page.count(&STARTED, &[kind], of(&counters.started));
@@ -71,7 +77,7 @@ fn fill_kind(page: &mut Page, counters: &Counters, place: usize, kind: &str) {
     page.count(&ENDED, &[kind, "stopped"], refusals.iter().sum());
     for (reason, count) in Refusal::ALL.iter().zip(refusals) {
         // Most of them cannot happen to most kinds.
-        if count > 0 {
+        if count > 0 || is_watched(of_kind, *reason) {
             page.count(&REFUSED, &[kind, &word(reason)], count);
         }
     }
