@@ -97,8 +97,14 @@ impl Chain {
     /// # Errors
     ///
     /// There are too many bans, or it cannot be written.
-    pub fn ban(&self, whom: Banned, secs: Option<u64>, by: &str, reason: Option<&str>) -> Result<LiveBan, LiveError> {
-        self.live.add(whom, secs, by, reason)
+    pub async fn ban(
+        &self,
+        whom: Banned,
+        secs: Option<u64>,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<LiveBan, LiveError> {
+        self.live.add(whom, secs, by, reason).await
     }
 
     /// Lifts a ban of an operator.
@@ -106,8 +112,8 @@ impl Chain {
     /// # Errors
     ///
     /// It cannot be written.
-    pub fn unban(&self, whom: &Banned) -> Result<(), LiveError> {
-        self.live.lift(whom)
+    pub async fn unban(&self, whom: &Banned) -> Result<(), LiveError> {
+        self.live.lift(whom).await
     }
 
     /// Counts a connection of a client, before anything else is asked about it.

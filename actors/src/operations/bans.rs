@@ -118,7 +118,7 @@ impl Operations {
             let what = "other bans are being carried out, and this one has not been made; try again";
             return Err(Unanswered::Refused(what.to_owned()));
         };
-        let made = self.house.chain.ban(banned, secs, by, reason);
+        let made = self.house.chain.ban(banned, secs, by, reason).await;
         let live = made.map_err(|error| refused(&error))?;
         let count = Arc::new(AtomicUsize::new(0));
         let (operations, counted) = (self.clone(), Arc::clone(&count));
@@ -136,7 +136,7 @@ impl Operations {
     /// # Errors
     ///
     /// There is none of this name, it stands in the file of auth.bans_file, or the change cannot be written.
-    pub fn lift(&self, id: &str) -> Result<(), Unanswered> {
+    pub async fn lift(&self, id: &str) -> Result<(), Unanswered> {
         let missing = || Unanswered::Missing(format!("there is no ban {id:?}; GET /api/v1/bans lists them"));
         let ban = self.bans().into_iter().find(|ban| ban.id == id).ok_or_else(missing)?;
         if !ban.is_live {
@@ -146,6 +146,7 @@ impl Operations {
         self.house
             .chain
             .unban(&banned(&ban.whom)?)
+            .await
             .map_err(|error| refused(&error))
     }
 

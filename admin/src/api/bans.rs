@@ -175,7 +175,7 @@ async fn ban(
         (status = 409, description = "It stands in a file, or the change cannot be written",
             body = crate::error::Problem)))]
 async fn lift(Operator(caller): Operator, Broker(operations): Broker, id: Path<String>) -> Result<HttpResponse, Error> {
-    operations.lift(&id)?;
+    operations.lift(&id).await?;
     tracing::info!(operator = caller.name, ban = %id, "an operator has lifted a ban");
     Ok(HttpResponse::NoContent().finish())
 }

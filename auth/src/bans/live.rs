@@ -5,7 +5,11 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
 use super::{Ban, Banned, Bans, instant, line, unix_secs};
 use crate::{Credentials, OpenError, source};
@@ -29,6 +33,9 @@ pub enum LiveError {
         /// What the system said.
         error: io::Error,
     },
+    /// The change broke off.
+    #[error("the change broke off: an error of the broker")]
+    Broken,
 }
 
 /// A ban of an operator.
@@ -47,12 +54,13 @@ pub struct LiveBan {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Live {
-    /// `None`: they end with the broker.
-    file: Option<PathBuf>,
-    state: Mutex<State>,
+    /// Swapped whole when it is on the disk: who asks whether a client may come in never waits for the disk.
+    current: Arc<ArcSwap<State>>,
+    /// Where they are kept; one change at a time. `None`: they end with the broker.
+    file: Arc<Mutex<Option<PathBuf>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     bans: Vec<LiveBan>,
     table: Bans,
@@ -65,7 +73,7 @@ impl Live {
     ///
     /// It cannot be read, or a line of it is none.
     pub(crate) async fn open(file: Option<&Path>) -> Result<Self, OpenError> {
-        let mut state = State::default();
+        let mut bans = Vec::new();
         if let Some(file) = file.filter(|file| file.exists()) {
             let text = source::text(file, FILE_BYTES_MAX).await?;
             let mut about = "";
@@ -74,50 +82,39 @@ impl Live {
                     about = comment;
                 } else if !line.is_empty() {
                     let ban = line::parse(line).map_err(|flaw| flaw.at(file, number + 1))?;
-                    state.bans.push(LiveBan::of(ban, std::mem::take(&mut about)));
+                    bans.push(LiveBan::of(ban, std::mem::take(&mut about)));
                 }
             }
         }
-        state.rebuild();
         Ok(Self {
-            file: file.map(Path::to_owned),
-            state: Mutex::new(state),
+            current: Arc::new(ArcSwap::from_pointee(State::of(bans))),
+            file: Arc::new(Mutex::new(file.map(Path::to_owned))),
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // What is in there is put in whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether any hold at all: the question that spares the others.
-    fn table<T>(&self, ask: impl FnOnce(&Bans) -> T) -> T {
-        ask(&self.state().table)
-    }
-
     pub(crate) fn hold(&self, who: &Credentials) -> bool {
-        self.table(|bans| bans.hold(who))
+        self.current.load().table.hold(who)
     }
 
     pub(crate) fn hold_client(&self, client_id: &str, address: Option<IpAddr>) -> bool {
-        self.table(|bans| bans.hold_client(client_id, address))
+        self.current.load().table.hold_client(client_id, address)
     }
 
     pub(crate) fn hold_user(&self, name: &str) -> bool {
-        self.table(|bans| bans.hold_user(name))
+        self.current.load().table.hold_user(name)
     }
 
     /// Those that have not ended.
     pub(crate) fn all(&self) -> Vec<LiveBan> {
         let now = unix_secs();
-        let state = self.state();
+        let state = self.current.load();
         let bans = state.bans.iter().filter(|live| !live.ban.has_ended(now));
         bans.cloned().collect()
     }
 
     /// Bans someone for so many seconds from this one on, or for good; takes the place of a ban on the same. Names and
     /// reasons have no line ends.
-    pub(crate) fn add(
+    pub(crate) async fn add(
         &self,
         whom: Banned,
         secs: Option<u64>,
@@ -132,41 +129,50 @@ impl Live {
             by: by.to_owned(),
             reason: reason.filter(|reason| !reason.is_empty()).map(str::to_owned),
         };
-        self.change(|bans| {
+        self.change(move |bans| {
             bans.retain(|other| other.ban.whom != live.ban.whom);
             if bans.len() >= BANS_MAX {
                 return Err(LiveError::Full);
             }
             bans.push(live.clone());
-            Ok(())
-        })?;
-        Ok(live)
+            Ok(live)
+        })
+        .await
     }
 
-    pub(crate) fn lift(&self, whom: &Banned) -> Result<(), LiveError> {
-        self.change(|bans| {
-            bans.retain(|live| live.ban.whom != *whom);
+    pub(crate) async fn lift(&self, whom: &Banned) -> Result<(), LiveError> {
+        let whom = whom.clone();
+        self.change(move |bans| {
+            bans.retain(|live| live.ban.whom != whom);
             Ok(())
         })
+        .await
     }
 
-    /// Changes a copy, writes it, and puts it in the place of what was there.
-    fn change(&self, edit: impl FnOnce(&mut Vec<LiveBan>) -> Result<(), LiveError>) -> Result<(), LiveError> {
-        let mut state = self.state();
-        let now = unix_secs();
-        let mut bans: Vec<LiveBan> = state.bans.clone();
-        bans.retain(|live| !live.ban.has_ended(now));
-        edit(&mut bans)?;
-        if let Some(file) = &self.file {
-            let failed = |error| LiveError::File {
-                file: file.clone(),
-                error,
-            };
-            write(file, &bans).map_err(failed)?;
-        }
-        state.bans = bans;
-        state.rebuild();
-        Ok(())
+    /// Changes a copy, writes it, and puts it in the place of what was there. What was begun is ended, whoever still
+    /// waits for it.
+    async fn change<T: Send + 'static>(
+        &self,
+        edit: impl FnOnce(&mut Vec<LiveBan>) -> Result<T, LiveError> + Send + 'static,
+    ) -> Result<T, LiveError> {
+        let file = Arc::clone(&self.file).lock_owned().await;
+        let current = Arc::clone(&self.current);
+        let changed = spawn_blocking(move || {
+            let now = unix_secs();
+            let mut bans = current.load().bans.clone();
+            bans.retain(|live| !live.ban.has_ended(now));
+            let edited = edit(&mut bans)?;
+            if let Some(file) = &*file {
+                let failed = |error| LiveError::File {
+                    file: file.clone(),
+                    error,
+                };
+                write(file, &bans).map_err(failed)?;
+            }
+            current.store(Arc::new(State::of(bans)));
+            Ok(edited)
+        });
+        changed.await.unwrap_or(Err(LiveError::Broken))
     }
 }
 
@@ -186,11 +192,12 @@ impl LiveBan {
 }
 
 impl State {
-    fn rebuild(&mut self) {
-        self.table = Bans::default();
-        for live in &self.bans {
-            self.table.add(live.ban.clone());
+    fn of(bans: Vec<LiveBan>) -> Self {
+        let mut table = Bans::default();
+        for live in &bans {
+            table.add(live.ban.clone());
         }
+        Self { bans, table }
     }
 }
 

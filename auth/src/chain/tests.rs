@@ -418,11 +418,11 @@ async fn bans_of_this_moment_are_known_at_once() {
         Banned::User("clerk".to_owned()),
         Banned::Address(network),
     ] {
-        chain.ban(whom.clone(), None, "admin", None).unwrap();
+        chain.ban(whom.clone(), None, "admin", None).await.unwrap();
         assert!(chain.is_banned("desk-1", ["other", "clerk"], address), "{whom:?}");
         let begun = chain.begin_scram(&nameless, b"n,,n=clerk,r=abc");
         assert_eq!(begun.unwrap_err(), Refusal::Banned, "{whom:?}");
-        chain.unban(&whom).unwrap();
+        chain.unban(&whom).await.unwrap();
     }
     let other = Settings {
         bans: bans::Settings {
