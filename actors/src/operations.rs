@@ -19,7 +19,6 @@ use std::time::Duration;
 use actix::{Addr, MailboxError};
 use auth::Chain;
 use broker::counters::Counters;
-use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::life::Course;
@@ -103,7 +102,7 @@ pub(crate) struct House {
     pub(crate) probes: Probes,
     pub(crate) watcher: Arc<dyn Watcher>,
     /// Those who carry out a ban on clients that are in.
-    pub(crate) bailiffs: Arc<Semaphore>,
+    pub(crate) bailiffs: bans::Bailiffs,
     pub(crate) version: String,
     /// The ways to the loop of its life.
     pub(crate) course: Course,
@@ -161,7 +160,7 @@ impl Operations {
                 log_records: Vec::new,
                 log_dropped: || 0,
             },
-            bailiffs: bans::bailiffs(),
+            bailiffs: bans::Bailiffs::new(0),
             version: String::new(),
             course,
         })

@@ -385,7 +385,7 @@ impl House {
             store: self.store.as_ref().map(|(addr, _)| addr.clone()),
             probes: settings.probes,
             watcher: Arc::clone(&settings.watcher),
-            bailiffs: operations::bans::bailiffs(),
+            bailiffs: operations::bans::Bailiffs::new(self.lines.len()),
             version: settings.version.clone(),
             course,
         })

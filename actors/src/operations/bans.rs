@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::{Addr, Handler, Message, MessageResult};
+use actix::{Addr, Handler, MailboxError, Message, MessageResult};
 use auth::bans::{Banned, LiveBan, LiveError};
 use broker::line::{IsMeant, Slice};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::clients::{Deed, SendAway};
 use super::stride::Stride;
 use super::{Operations, Unanswered};
 use crate::session::SessionActor;
 
-/// Bans that are carried out side by side on the clients that are in.
+/// Bans that are carried out side by side on the clients that are in on one line.
 const BAILIFFS: usize = 16;
+/// Bans that are being carried out, or wait for it.
+const WALKS_MAX: usize = 256;
 /// Clients that a line disconnects in one turn.
 const TURN: usize = 200;
 /// What a banned client of 5.0 reads.
@@ -81,9 +85,20 @@ impl Handler<Disconnect> for SessionActor {
     }
 }
 
-/// Those who carry out bans.
-pub(crate) fn bailiffs() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(BAILIFFS))
+/// Those who carry out bans. Each line has its own, so that one that does not answer keeps only its own busy.
+#[derive(Debug)]
+pub(crate) struct Bailiffs {
+    walks: Arc<Semaphore>,
+    lines: Vec<Arc<Semaphore>>,
+}
+
+impl Bailiffs {
+    pub(crate) fn new(lines: usize) -> Self {
+        Self {
+            walks: Arc::new(Semaphore::new(WALKS_MAX)),
+            lines: (0..lines).map(|_| Arc::new(Semaphore::new(BAILIFFS))).collect(),
+        }
+    }
 }
 
 impl Operations {
@@ -101,8 +116,8 @@ impl Operations {
     ///
     /// # Errors
     ///
-    /// The address is none, the ban cannot be written, or too many others are being carried out; then nothing has
-    /// happened. Or a line did not answer.
+    /// The address is none, or the ban cannot be written; then nothing has happened. Or the ban holds and too many others
+    /// are being carried out, or a line did not answer; then clients may still be inside.
     pub async fn ban(
         &self,
         whom: Whom,
@@ -112,23 +127,18 @@ impl Operations {
     ) -> Result<(Ban, SentAway), Unanswered> {
         let until = Instant::from_std(crate::clock::deadline(patience));
         let banned = banned(&whom)?;
-        let reason = reason.map(one_line).transpose()?;
-        let bailiff = timeout_at(until, Arc::clone(&self.house.bailiffs).acquire_owned()).await;
-        let Ok(Ok(bailiff)) = bailiff else {
-            let what = "other bans are being carried out, and this one has not been made; try again";
-            return Err(Unanswered::Refused(what.to_owned()));
-        };
-        let made = self.house.chain.ban(banned, secs, by, reason).await;
-        let live = made.map_err(|error| refused(&error))?;
-        let count = Arc::new(AtomicUsize::new(0));
-        let (operations, counted) = (self.clone(), Arc::clone(&count));
-        let walk = async move {
-            let done = operations.send_away_banned(&whom, &counted).await;
-            drop(bailiff);
-            done
-        };
-        let sent_away = begin(walk, count, until).await?;
-        Ok((seen(&live.ban, Some(&live)), sent_away))
+        let reason = reason.map(one_line).transpose()?.map(str::to_owned);
+        let (operations, by) = (self.clone(), by.to_owned());
+        // A task of its own: whoever asked may hang up, and a ban that holds is carried out.
+        let made = actix_rt::spawn(async move {
+            let made = operations.house.chain.ban(banned, secs, &by, reason.as_deref()).await;
+            let live = made.map_err(|error| refused(&error))?;
+            let ban = seen(&live.ban, Some(&live));
+            let walk = operations.carry_out(&ban)?;
+            Ok((ban, walk))
+        });
+        let (ban, walk) = made.await.map_err(|_| Unanswered::Line)??;
+        Ok((ban, walk.wait(until).await?))
     }
 
     /// Lifts a ban.
@@ -150,71 +160,147 @@ impl Operations {
             .map_err(|error| refused(&error))
     }
 
-    /// Disconnects those of a ban that is in force, so that none of them comes in behind this walk.
-    async fn send_away_banned(&self, whom: &Whom, count: &AtomicUsize) -> Result<(), Unanswered> {
-        let is_meant: Arc<IsMeant> = match whom {
-            Whom::Client(id) => {
-                let was_there = match self.disconnect(id, WORDS).await {
-                    Err(Unanswered::Missing(_)) => false,
-                    other => other?,
-                };
-                count.fetch_add(usize::from(was_there), Ordering::Relaxed);
-                return Ok(());
-            }
+    /// Begins to disconnect those of a ban that is in force, so that none of them comes in behind the walk.
+    fn carry_out(&self, ban: &Ban) -> Result<Walk, Unanswered> {
+        let Ok(permit) = Arc::clone(&self.house.bailiffs.walks).try_acquire_owned() else {
+            let what = format!(
+                "{} is banned, but clients that are in stay: {WALKS_MAX} other bans are being carried out; \
+                 if a line does not answer, restart the broker",
+                ban.id
+            );
+            tracing::warn!(ban = ban.id, "{what}");
+            return Err(Unanswered::Refused(what));
+        };
+        let count = Arc::new(AtomicUsize::new(0));
+        let lines = self.send_away_banned(&ban.whom, &count);
+        let walk = async move {
+            let done = all_of(lines).await;
+            drop(permit);
+            done
+        };
+        Ok(begin(ban.id.clone(), walk, count))
+    }
+
+    /// Has all lines disconnect their part side by side.
+    fn send_away_banned(&self, whom: &Whom, count: &Arc<AtomicUsize>) -> JoinSet<Part> {
+        let order = Order::of(whom);
+        let mut parts = JoinSet::new();
+        for (line, bailiffs) in self.house.lines.iter().zip(&self.house.bailiffs.lines) {
+            let (line, order, count) = (line.clone(), order.clone(), Arc::clone(count));
+            let bailiffs = Arc::clone(bailiffs);
+            parts.spawn_local(async move {
+                let _bailiff = bailiffs.acquire_owned().await.map_err(|_| Unanswered::Line)?;
+                let part = order.carry_out_on(&line, &count).await;
+                part.map_err(|_| Unanswered::Line)
+            });
+        }
+        parts
+    }
+}
+
+/// What came of a line's part: whether nobody else can be meant, who is on another line.
+type Part = Result<bool, Unanswered>;
+
+/// Waits for all lines, also behind one that has ended.
+async fn all_of(mut parts: JoinSet<Part>) -> Result<(), Unanswered> {
+    let mut done = Ok(());
+    while let Some(part) = parts.join_next().await {
+        match part {
+            Ok(Ok(true)) => return Ok(()),
+            Ok(Ok(false)) => {}
+            Ok(Err(_)) | Err(_) => done = Err(Unanswered::Line),
+        }
+    }
+    done
+}
+
+/// Whom a line is to disconnect.
+#[derive(Clone)]
+enum Order {
+    /// The one with this identifier.
+    One(String),
+    /// All that are meant.
+    All(Arc<IsMeant>),
+}
+
+impl Order {
+    fn of(whom: &Whom) -> Self {
+        match whom {
+            Whom::Client(id) => Self::One(id.clone()),
             Whom::User(name) => {
                 let name = name.clone();
-                Arc::new(move |client| client.identity.username.as_deref() == Some(&*name))
+                Self::All(Arc::new(move |client| {
+                    client.identity.username.as_deref() == Some(&*name)
+                }))
             }
             Whom::Address(network) => {
                 let network = auth::bans::network(network);
                 let holds = move |address: std::net::IpAddr| {
                     network.is_some_and(|network| network.contains(&address.to_canonical()))
                 };
-                Arc::new(move |client| client.address.is_some_and(holds))
+                Self::All(Arc::new(move |client| client.address.is_some_and(holds)))
             }
-        };
-        for line in &self.house.lines {
-            disconnect_on(line, &is_meant, count).await?;
         }
-        Ok(())
+    }
+
+    async fn carry_out_on(self, line: &Addr<SessionActor>, count: &AtomicUsize) -> Result<bool, MailboxError> {
+        match self {
+            Self::One(client_id) => {
+                let words = WORDS.to_owned();
+                let deed = Deed::Disconnect;
+                let order = SendAway { client_id, words, deed };
+                let was_there = line.send(order).await?;
+                count.fetch_add(usize::from(was_there == Some(true)), Ordering::Relaxed);
+                Ok(was_there.is_some())
+            }
+            Self::All(is_meant) => disconnect_on(line, &is_meant, count).await.map(|()| false),
+        }
     }
 }
 
-/// Begins a walk that counts those whom it disconnects, and says until then how far it came. Whoever asked may hang up:
-/// what was begun goes on.
-async fn begin(
-    walk: impl Future<Output = Result<(), Unanswered>> + 'static,
+/// A walk that counts those whom it disconnects. It goes on whoever waits for it.
+struct Walk {
+    told: oneshot::Receiver<Result<(), Unanswered>>,
     count: Arc<AtomicUsize>,
-    until: Instant,
-) -> Result<SentAway, Unanswered> {
+}
+
+fn begin(ban: String, walk: impl Future<Output = Result<(), Unanswered>> + 'static, count: Arc<AtomicUsize>) -> Walk {
     let (tell, told) = oneshot::channel();
     let counted = Arc::clone(&count);
     actix_rt::spawn(async move {
-        if let Err(done) = tell.send(walk.await) {
-            let disconnected = counted.load(Ordering::Relaxed);
-            tracing::info!(disconnected, failed = ?done.err(), "the clients of a ban have been disconnected");
+        let Err(late) = tell.send(walk.await) else { return };
+        let disconnected = counted.load(Ordering::Relaxed);
+        match late {
+            Ok(()) => tracing::info!(ban, disconnected, "the clients of a ban have been disconnected"),
+            Err(error) => tracing::warn!(ban, disconnected, %error, "clients of a ban may still be connected"),
         }
     });
-    let is_complete = match timeout_at(until, told).await {
-        Ok(Ok(done)) => done.map(|()| true)?,
-        Ok(Err(_)) => return Err(Unanswered::Line),
-        Err(_) => false,
-    };
-    let count = count.load(Ordering::Relaxed);
-    Ok(SentAway { count, is_complete })
+    Walk { told, count }
+}
+
+impl Walk {
+    /// Says until then how far it came.
+    async fn wait(self, until: Instant) -> Result<SentAway, Unanswered> {
+        let is_complete = match timeout_at(until, self.told).await {
+            Ok(Ok(done)) => done.map(|()| true)?,
+            Ok(Err(_)) => return Err(Unanswered::Line),
+            Err(_) => false,
+        };
+        let count = self.count.load(Ordering::Relaxed);
+        Ok(SentAway { count, is_complete })
+    }
 }
 
 async fn disconnect_on(
     line: &Addr<SessionActor>,
     is_meant: &Arc<IsMeant>,
     count: &AtomicUsize,
-) -> Result<(), Unanswered> {
+) -> Result<(), MailboxError> {
     let mut next = Some(0);
     let mut stride = Stride::begin();
     while let Some(from) = next {
         let is_meant = Arc::clone(is_meant);
-        let slice = line.send(Disconnect { is_meant, from }).await;
-        let slice = slice.map_err(|_| Unanswered::Line)?;
+        let slice = line.send(Disconnect { is_meant, from }).await?;
         count.fetch_add(slice.ended, Ordering::Relaxed);
         next = slice.next;
         stride.pause().await;
@@ -285,19 +371,46 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_that_none_of_the_bailiffs_has_time_for_is_not_made() {
+    fn a_ban_holds_also_when_nobody_has_time_to_carry_it_out() {
         actix::System::new().block_on(async {
             let operations = Operations::of_nobody().await;
-            let all = Arc::clone(&operations.house.bailiffs).acquire_many_owned(u32::try_from(BAILIFFS).unwrap());
-            let busy = all.await.unwrap();
+            let walks = Arc::clone(&operations.house.bailiffs.walks);
+            let busy = walks
+                .acquire_many_owned(u32::try_from(WALKS_MAX).unwrap())
+                .await
+                .unwrap();
             let refused = ban(&operations, Duration::ZERO).await;
             assert!(matches!(refused, Err(Unanswered::Refused(_))), "{refused:?}");
-            assert_eq!(operations.bans(), []);
+            assert_eq!(operations.bans().len(), 1);
             drop(busy);
             let count = 0;
             let is_complete = true;
             assert_eq!(ban(&operations, LONG).await, Ok(SentAway { count, is_complete }));
             assert_eq!(operations.bans().len(), 1);
+        });
+    }
+
+    /// One part never ends, one line has ended: all others are asked, and the one that finds a client ends the walk.
+    #[test]
+    fn a_line_that_is_stuck_or_has_ended_keeps_no_other_from_its_part() {
+        actix::System::new().block_on(async {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let mut parts = JoinSet::new();
+            parts.spawn_local(async { Err(Unanswered::Line) });
+            for _ in 0..3 {
+                let asked = Arc::clone(&asked);
+                parts.spawn_local(async move {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    Ok(false)
+                });
+            }
+            assert_eq!(all_of(parts).await, Err(Unanswered::Line));
+            assert_eq!(asked.load(Ordering::Relaxed), 3);
+
+            let mut parts = JoinSet::new();
+            parts.spawn_local(std::future::pending());
+            parts.spawn_local(async { Ok(true) });
+            assert_eq!(all_of(parts).await, Ok(()));
         });
     }
 
@@ -316,7 +429,7 @@ mod tests {
                 Ok(())
             };
             let soon = Instant::from_std(crate::clock::deadline(Duration::from_millis(20)));
-            let answer = begin(walk, count, soon).await;
+            let answer = begin("client:a".to_owned(), walk, count).wait(soon).await;
             assert!(answer.is_ok_and(|sent_away| !sent_away.is_complete));
             go_on.send(()).expect("the walk waits");
             assert_eq!(ended.await, Ok(2));

@@ -155,7 +155,7 @@ impl Handler<Find> for SessionActor {
 
 /// What is done to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deed {
+pub(super) enum Deed {
     Disconnect,
     Remove,
 }
@@ -163,10 +163,10 @@ enum Deed {
 /// From operators to a line: send a client away. Answered with whether it was there; `None`: there is no such session.
 #[derive(Message)]
 #[rtype(result = "Option<bool>")]
-struct SendAway {
-    client_id: String,
-    words: String,
-    deed: Deed,
+pub(super) struct SendAway {
+    pub(super) client_id: String,
+    pub(super) words: String,
+    pub(super) deed: Deed,
 }
 
 impl Handler<SendAway> for SessionActor {

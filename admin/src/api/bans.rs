@@ -135,7 +135,8 @@ async fn list(
 #[utoipa::path(post, path = "/api/v1/bans", tag = "bans", request_body = NewBan,
     extensions(("x-role" = json!("operator"))),
     responses((status = 201, description = "The ban holds", body = Made),
-        (status = 409, description = "There are too many, or it cannot be written, or others are being carried out",
+        (status = 409, description = "There are too many, or it cannot be written; or it holds, and too many others \
+            are being carried out to disconnect anybody",
             body = crate::error::Problem)))]
 async fn ban(
     Operator(caller): Operator,
