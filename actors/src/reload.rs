@@ -348,6 +348,7 @@ fn may_stay(chain: Prepared, leaving: Vec<(Arc<str>, u32)>) -> Arc<broker::line:
         let guest = Guest {
             client_id: subject.client_id,
             username: identity.username.as_deref(),
+            claimed: identity.claimed.as_deref(),
             method: identity.method,
             address: subject.address,
             listener: &identity.listener,

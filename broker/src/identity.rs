@@ -18,6 +18,8 @@ use crate::message::Millis;
 pub struct Identity {
     /// The name that was proven. `None`: nobody asked for one.
     pub username: Option<Box<str>>,
+    /// The name that its CONNECT claims, where that is not the one that was proven. It gives no rights, and can be banned.
+    pub claimed: Option<Box<str>>,
     /// The groups that the authenticator put him into.
     pub groups: Vec<Box<str>>,
     /// Everything is allowed to him.
@@ -47,6 +49,7 @@ impl Identity {
     pub fn named(username: Option<&str>, listener: Arc<str>) -> Self {
         Self {
             username: username.map(Box::from),
+            claimed: None,
             groups: Vec::new(),
             is_superuser: false,
             grants: Vec::new(),
@@ -66,6 +69,20 @@ impl Identity {
             is_shadow: true,
             ..Self::anonymous(Arc::default())
         }
+    }
+
+    /// Its names: the one that was proven, and the one that it claims if that is another.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.username.iter().chain(&self.claimed).map(|name| &**name)
+    }
+
+    /// The same, with the name that its CONNECT claims.
+    #[must_use]
+    pub fn claiming(mut self: Arc<Self>, claimed: Option<&str>) -> Arc<Self> {
+        if let Some(name) = claimed.filter(|name| self.username.as_deref() != Some(name)) {
+            Arc::make_mut(&mut self).claimed = Some(Box::from(name));
+        }
+        self
     }
 
     /// Whether a session that `owner` opened may be taken up by this one. A session without an owner is anyone's.

@@ -372,3 +372,15 @@ def test_a_ban_that_comes_while_a_client_is_asked_about(start, played, tmp_path,
     answer.set()
     assert wire.expect(Kind.CONNACK).reason == BANNED
     wire.drop()
+
+
+def test_a_ban_of_a_name_that_was_only_claimed(start):
+    """Whoever would be refused at the next CONNECT does not stay inside."""
+    broker = start(*options(["auth.anonymous=allow"]))
+    with Wire(broker.address, V5) as wire:
+        wire.send(connect("inside", V5, username="ann"))
+        assert wire.expect(Kind.CONNACK).reason == IN
+        status_code, ban = Office(broker).ask("POST", "/bans", {"kind": "username", "value": "ann"})
+        assert (status_code, ban["disconnected"]) == (201, 1)
+        assert wire.expect(Kind.DISCONNECT, timeout=10).reason == 0x98
+    assert knock(broker) == BANNED

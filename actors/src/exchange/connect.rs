@@ -166,7 +166,7 @@ impl Opening {
         };
         Ok(Arriving {
             peer: self.peer.clone(),
-            identity,
+            identity: identity.claiming(connect.username.as_deref()),
             proof,
         })
     }
@@ -184,9 +184,9 @@ impl Opening {
             Ok(_) if self.permit.listener().is_closed() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
             known => known,
         };
-        let names = arriving
-            .as_ref()
-            .map_or(Vec::new(), |arriving| names_of(connect, arriving));
+        let names = arriving.as_ref().map_or(Vec::new(), |arriving| {
+            arriving.identity.names().map(Box::from).collect()
+        });
         match arriving {
             Ok(_) if self.is_banned(&connect.client_id, &names) => (Err(Unproven::Refused(Refusal::Banned)), names),
             known => (known, names),
@@ -337,17 +337,6 @@ impl Opening {
             Err(error) => tracing::warn!(%peer, %error, "connection lost on the way to its home line"),
         }
     }
-}
-
-/// The names that a client has: the one that it claims, and the one that it proved if that is another.
-fn names_of(connect: &Connect, arriving: &Arriving) -> Vec<Box<str>> {
-    let claimed = connect.username.as_deref();
-    let proven = arriving
-        .identity
-        .username
-        .as_deref()
-        .filter(|name| claimed != Some(*name));
-    claimed.into_iter().chain(proven).map(Box::from).collect()
 }
 
 fn random() -> Result<u128, getrandom::Error> {

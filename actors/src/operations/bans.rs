@@ -230,7 +230,7 @@ impl Order {
             Whom::User(name) => {
                 let name = name.clone();
                 Self::All(Arc::new(move |client| {
-                    client.identity.username.as_deref() == Some(&*name)
+                    client.identity.names().any(|other| other == name)
                 }))
             }
             Whom::Address(network) => {

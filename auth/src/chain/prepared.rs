@@ -19,6 +19,8 @@ pub struct Guest<'a> {
     pub client_id: &'a str,
     /// The name that it proved.
     pub username: Option<&'a str>,
+    /// The name that it claimed, if that is another.
+    pub claimed: Option<&'a str>,
     /// How it was known: [`crate::Identity::method`]; empty: nobody asked it.
     pub method: &'a str,
     /// Its address, if it has one.
@@ -92,7 +94,8 @@ impl Prepared {
             listener: guest.listener.to_owned(),
             certificate: None,
         };
-        if self.0.bans.hold(&who) {
+        let bans = &self.0.bans;
+        if bans.hold(&who) || guest.claimed.is_some_and(|name| bans.hold_user(name)) {
             return Err(Refusal::Banned);
         }
         let mut links = self.0.links.iter();

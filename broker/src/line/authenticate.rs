@@ -213,7 +213,7 @@ impl Line {
             turn.timers.set(at, key, Timer::Identity(connection.epoch));
         }
         turn.asks_rights |= !identity.grants.is_empty();
-        session.identity = identity;
+        session.identity = identity.claiming(session.identity.claimed.as_deref());
         session.bearer = bearer;
         if is_another {
             session.keep_image(turn);

@@ -7,6 +7,7 @@ use crate::{Authenticator, Refusal, Settings, anonymous, bans, password};
 const CLERK: Guest<'static> = Guest {
     client_id: "desk-1",
     username: Some("clerk"),
+    claimed: None,
     method: password::METHOD,
     address: None,
     listener: "tcp",
@@ -48,6 +49,11 @@ async fn what_is_prepared_says_who_stays_and_changes_nothing_before_it_is_instal
     let banning = chain.prepare(&settings).await.unwrap();
     assert_eq!(chain.news(&banning).bans, Some((0, 1)));
     assert_eq!(banning.check(&CLERK), Err(Refusal::Banned));
+
+    fs::write(&banned, "user ann\n").unwrap();
+    let banning = chain.prepare(&settings).await.unwrap();
+    let claimed = Some("ann");
+    assert_eq!(banning.check(&Guest { claimed, ..CLERK }), Err(Refusal::Banned));
 }
 
 #[tokio::test]
