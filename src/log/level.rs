@@ -109,13 +109,12 @@ pub(crate) fn set(level: &str) -> Result<(), Failure> {
 
 /// Puts other exceptions in the place of those in force. Each ends by itself.
 pub(crate) fn except(exceptions: Vec<Exception>) {
-    let next = exceptions.iter().map(|exception| exception.until).min();
     change(|in_force| {
         if let Some(in_force) = in_force {
             in_force.exceptions = exceptions;
         }
     });
-    end_at(next);
+    end_in_force();
 }
 
 /// Writes by the level of the settings again, without exceptions.
@@ -156,14 +155,20 @@ static TIMER: Mutex<Timer> = Mutex::new(Timer {
 /// Told when the next end is another one.
 static RESET: Condvar = Condvar::new();
 
-/// Has what is over be taken out from that instant on. Without a thread the exceptions end when the next are set; a record
+/// When the next exception in force ends. To be asked under the lock of the timer: of two who set exceptions at once, the later
+/// one is to be heard last.
+fn next_end() -> Option<SystemTime> {
+    look(None, |in_force| in_force.exceptions.iter().map(|held| held.until).min())
+}
+
+/// Has what is over be taken out in time. Without a thread the exceptions end when the next are set; a record
 /// does not pass by them any more.
-fn end_at(next: Option<SystemTime>) {
+fn end_in_force() {
     let mut timer = TIMER.lock().unwrap_or_else(PoisonError::into_inner);
-    timer.next = next;
+    timer.next = next_end();
     if timer.has_thread {
         RESET.notify_one();
-    } else if next.is_some() {
+    } else if timer.next.is_some() {
         let thread = std::thread::Builder::new().name("log-levels".to_owned());
         match thread.spawn(end_in_time) {
             Ok(_) => timer.has_thread = true,
@@ -181,26 +186,29 @@ fn end_in_time() {
             let waited = RESET.wait_timeout(timer, left + Duration::from_millis(10));
             waited.unwrap_or_else(PoisonError::into_inner).0
         } else {
-            timer.next = None;
             drop(timer);
-            let left = take_out(now);
+            take_out(now);
             let mut timer = TIMER.lock().unwrap_or_else(PoisonError::into_inner);
-            // Others may have been set meanwhile.
-            timer.next = timer.next.into_iter().chain(left).min();
+            timer.next = next_end();
             timer
         };
     }
     timer.has_thread = false;
 }
 
-/// Takes out what is over, and says when the next of the others is.
-fn take_out(now: SystemTime) -> Option<SystemTime> {
+/// Takes out what is over.
+fn take_out(now: SystemTime) {
     change(|in_force| {
         if let Some(in_force) = in_force {
             in_force.exceptions.retain(|exception| exception.until > now);
         }
     });
-    look(None, |in_force| in_force.exceptions.iter().map(|left| left.until).min())
+}
+
+/// What the thread waits for.
+#[cfg(test)]
+pub(super) fn awaited() -> Option<SystemTime> {
+    TIMER.lock().unwrap_or_else(PoisonError::into_inner).next
 }
 
 /// The layer that decides. It stands beneath all that write.

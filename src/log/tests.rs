@@ -1,4 +1,5 @@
 use std::io::Read;
+use std::sync::Barrier;
 use std::time::{Duration, SystemTime};
 
 use tracing::level_filters::LevelFilter;
@@ -73,6 +74,22 @@ fn a_level_for_a_client_shows_its_records_and_no_others_for_a_time() {
     until(|| timers() == 1);
     level::except(vec![exception(Subject::Client("short".to_owned()), 0)]);
     until(|| level::in_force().1.is_empty() && timers() == 0);
+
+    // Of two who set others at once, the timer follows the one whose are in force.
+    for _ in 0..3000 {
+        let both = Barrier::new(2);
+        let set = |exceptions| {
+            both.wait();
+            level::except(exceptions);
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| set(Vec::new()));
+            scope.spawn(|| set(vec![exception(Subject::Client("a".to_owned()), 3600)]));
+        });
+        let next = level::in_force().1.first().map(|held| held.until);
+        assert_eq!(level::awaited(), next);
+    }
+    level::except(Vec::new());
 
     level::set("debug").unwrap();
     assert_eq!(level::in_force().0, "debug");
