@@ -2,9 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::failure::Failure;
 
@@ -44,7 +47,10 @@ pub(crate) fn open(path: &str) -> Result<impl Fn() -> LogFile + Send + Sync + 's
 /// The system refuses it.
 pub(crate) fn check(path: &str) -> Result<(), Failure> {
     let path = Path::new(path);
-    let looked = match OpenOptions::new().append(true).open(path) {
+    // A pipe without a reader would not open before it has one.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let looked = match OpenOptions::new().append(true).custom_flags(flags).open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) && is_pipe(path) => Ok(()),
         Err(_) if path.as_os_str().is_empty() => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -53,6 +59,10 @@ pub(crate) fn check(path: &str) -> Result<(), Failure> {
         opened => opened.map(drop),
     };
     looked.map_err(Failure::io(format!("write the log to {} (log.file)", path.display())))
+}
+
+fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// Goes on in a file with the same name, which may be another one. Without a file, nothing happens.
@@ -84,5 +94,24 @@ impl Write for LogFile {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_nobody_reads_keeps_no_check() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("log");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || tell.send(check(pipe.to_str().unwrap()).is_ok()));
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(true));
     }
 }
