@@ -1,6 +1,8 @@
 //! The process as its broker sees it: the service manager that is told, the log, the binary that could take over.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actors::{Declined, Moment, Past, Process, Successor, UpgradeOrder};
@@ -17,6 +19,8 @@ pub(super) struct Surroundings {
     pub(super) past: Past,
     /// The sockets that are left to the next binary beside those of listeners, as their keys have them.
     pub(super) places: Vec<String>,
+    /// Nobody waits any more for what a binary answers.
+    is_ending: Arc<AtomicBool>,
 }
 
 impl Surroundings {
@@ -25,12 +29,16 @@ impl Surroundings {
             binary: std::env::current_exe().unwrap_or_default(),
             past: takeover::past(),
             places: Vec::new(),
+            is_ending: Arc::default(),
         }
     }
 }
 
 impl Process for Surroundings {
     fn tell(&self, moment: Moment) {
+        if matches!(moment, Moment::Stopping) {
+            self.is_ending.store(true, Ordering::Relaxed);
+        }
         let states = match moment {
             Moment::Ready => vec![NotifyState::Ready, NotifyState::Status("serving")],
             Moment::Reloaded => vec![NotifyState::Ready, NotifyState::Status("serving; reloaded")],
@@ -61,7 +69,7 @@ impl Process for Surroundings {
     fn check_upgrade(&self, order: &UpgradeOrder, sockets: &str) -> Result<Successor, Declined> {
         let places = self.places.iter().map(|key| format!("\n0 {key}"));
         let all: String = std::iter::once(sockets.to_owned()).chain(places).collect();
-        takeover::check(order, &self.binary, &all)
+        takeover::check(order, &self.binary, &all, &self.is_ending)
     }
 
     fn past(&self) -> Past {

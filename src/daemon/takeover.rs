@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actors::{Declined, Handover, Past, Successor, UpgradeOrder};
@@ -61,8 +62,13 @@ pub(super) fn has_pid_file(path: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// It is none, it does not answer, or why it would not.
-pub(super) fn check(order: &UpgradeOrder, own: &Path, sockets: &str) -> Result<Successor, Declined> {
+/// It is none, it does not answer before this process ends, or why it would not.
+pub(super) fn check(
+    order: &UpgradeOrder,
+    own: &Path,
+    sockets: &str,
+    is_ending: &AtomicBool,
+) -> Result<Successor, Declined> {
     let binary = match &order.binary {
         Some(binary) => std::path::absolute(binary).unwrap_or_else(|_| binary.clone()),
         None => own.to_owned(),
@@ -83,7 +89,7 @@ pub(super) fn check(order: &UpgradeOrder, own: &Path, sockets: &str) -> Result<S
         .spawn()
         .map_err(|error| Declined(format!("cannot run {name}: {}", crate::failure::plain(&error))))?;
     let (succeeded, out, err) =
-        answer_of(child).map_err(|error| Declined(format!("{name} does not answer: {error}")))?;
+        answer_of(Asked(child), is_ending).map_err(|error| Declined(format!("{name} does not answer: {error}")))?;
     let version = out.lines().find_map(|line| line.strip_prefix("strowger "));
     match version {
         Some(version) if succeeded => Ok(Successor {
@@ -109,7 +115,21 @@ fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     arguments.filter(|argument| argument != "--daemon")
 }
 
-fn answer_of(mut child: Child) -> io::Result<(bool, String, String)> {
+/// A binary that is asked. It does not outlive the question.
+struct Asked(Child);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // One that has ended is not killed again.
+        let ended = self.0.kill().and_then(|()| self.0.wait());
+        if let Err(error) = ended {
+            tracing::warn!(%error, pid = self.0.id(), "a binary that was asked whether it would serve could not be ended");
+        }
+    }
+}
+
+fn answer_of(mut asked: Asked, is_ending: &AtomicBool) -> io::Result<(bool, String, String)> {
+    let child = &mut asked.0;
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     for pipe in stdout.iter().map(AsFd::as_fd).chain(stderr.iter().map(AsFd::as_fd)) {
@@ -125,9 +145,10 @@ fn answer_of(mut child: Child) -> io::Result<(bool, String, String)> {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             return Ok((status.success(), text(&out), text(&err)));
         }
+        if is_ending.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the broker ends"));
+        }
         if now() > deadline {
-            child.kill()?;
-            child.wait()?;
             return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 s"));
         }
         std::thread::sleep(CHECK_POLL);
@@ -191,7 +212,18 @@ mod tests {
     fn asked(script: &str) -> (bool, String, String) {
         let mut command = Command::new("sh");
         command.args(["-c", script]).stdin(Stdio::null());
-        answer_of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).unwrap()
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        answer_of(Asked(child), &AtomicBool::new(false)).unwrap()
+    }
+
+    #[test]
+    fn who_is_asked_does_not_outlive_the_end_of_the_broker() {
+        let mut command = Command::new("sleep");
+        command.arg("300").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        answer_of(Asked(child), &AtomicBool::new(true)).unwrap_err();
+        assert!(rustix::process::test_kill_process(pid).is_err(), "it runs");
     }
 
     #[test]

@@ -315,7 +315,7 @@ def test_who_has_not_sent_connect_keeps_no_upgrade(start):
 def test_a_stop_while_a_binary_does_not_answer_is_a_stop(start, tmp_path):
     broker = start()
     silent, asked = tmp_path / "silent", tmp_path / "asked"
-    silent.write_text(f"#!/bin/sh\ntouch {asked}\nexec sleep 25\n")
+    silent.write_text(f"#!/bin/sh\necho $$ > {asked}.new\nmv {asked}.new {asked}\nexec sleep 90\n")
     silent.chmod(0o755)
     thread = threading.Thread(target=lambda: upgrade(broker, silent))
     thread.start()
@@ -326,6 +326,11 @@ def test_a_stop_while_a_binary_does_not_answer_is_a_stop(start, tmp_path):
     began = time.monotonic()
     assert broker.stop(within=60) == 0
     assert time.monotonic() - began < 15
+    # Who was asked does not stay behind.
+    left, deadline = pathlib.Path(f"/proc/{asked.read_text().strip()}"), time.monotonic() + 20
+    while left.exists():
+        assert time.monotonic() < deadline, broker.log()
+        time.sleep(0.01)
     thread.join()
 
 
