@@ -5,9 +5,11 @@ what helps.
 """
 
 import base64
+import contextlib
 import functools
 import json
 import pathlib
+import select
 import signal
 import socket
 import tempfile
@@ -18,6 +20,7 @@ import exchange
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from office import Office
+from stuck import Tracer, line_of
 from wire import V5, Kind, Wire, connect
 
 pytestmark = pytest.mark.strowger
@@ -384,3 +387,25 @@ def test_a_ban_of_a_name_that_was_only_claimed(start):
         assert (status_code, ban["disconnected"]) == (201, 1)
         assert wire.expect(Kind.DISCONNECT, timeout=10).reason == 0x98
     assert knock(broker) == BANNED
+
+
+def test_a_line_that_is_stuck_keeps_no_ban_from_the_clients_of_others(start):
+    broker = start(*options(["auth.anonymous=allow", "broker.lines=2", "admin.timeout_secs=1"]))
+    office = Office(broker)
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(Wire(broker.address, V5)) for _ in range(16)]
+        for number, wire in enumerate(wires):
+            wire.send(connect(f"c{number}", V5, username="ann"))
+            assert wire.expect(Kind.CONNACK).reason == IN
+        tracer = Tracer(line_of(broker.process.pid))
+        try:
+            for number in range(20):
+                status_code, ban = office.ask("POST", "/bans", {"kind": "username", "value": f"nobody-{number}"})
+                assert (status_code, ban["complete"]) == (201, False)
+            status_code, ban = office.ask("POST", "/bans", {"kind": "username", "value": "ann"})
+            assert (status_code, ban["complete"]) == (201, False)
+            assert select.select([wire.socket for wire in wires], [], [], 20)[0], "nobody was disconnected"
+        finally:
+            tracer.release()
+        for wire in wires:
+            assert wire.expect(Kind.DISCONNECT, timeout=20).reason == 0x98

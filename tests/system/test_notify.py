@@ -1,8 +1,5 @@
 """What the service manager is told: sd_notify(3) on a socket of the test's own."""
 
-import ctypes
-import os
-import pathlib
 import signal
 import socket
 import subprocess
@@ -10,12 +7,10 @@ import time
 
 import pytest
 from exchange import STROWGER, strowger
+from stuck import Tracer, line_of
 from wire import Wire, publish
 
 pytestmark = pytest.mark.strowger
-
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
-WALL = 0x40000000
 
 
 class Manager:
@@ -142,29 +137,3 @@ def test_nobody_is_told_where_nobody_listens(start):
     broker = start()
     assert broker.stop() == 0
     assert "service manager" not in broker.log()
-
-
-def line_of(pid):
-    """The thread of a line."""
-    for task in sorted(pathlib.Path(f"/proc/{pid}/task").iterdir(), key=lambda one: int(one.name)):
-        if (task / "comm").read_text().startswith("actix-rt"):
-            return int(task.name)
-    raise AssertionError("no line")
-
-
-class Tracer:
-    """Stops one thread alone, as a line would stand still that is stuck: SIGSTOP stops all of them."""
-
-    def __init__(self, thread):
-        self.libc, self.thread = ctypes.CDLL(None, use_errno=True), thread
-        for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-            if self._ptrace(request):
-                pytest.skip(f"ptrace: {os.strerror(ctypes.get_errno())}")
-        os.waitpid(thread, WALL)
-
-    def _ptrace(self, request):
-        return self.libc.ptrace(ctypes.c_long(request), ctypes.c_long(self.thread), None, None)
-
-    def release(self):
-        assert self._ptrace(PTRACE_DETACH) == 0
-
