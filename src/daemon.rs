@@ -69,7 +69,7 @@ pub(crate) fn serve(
         let (settings, books, reader) = settings_of(layers, &conf)?;
         let mut places = Places::inherit(&conf, &mut inherited)?;
         let premises = Premises::take(&settings.listeners, settings.lines, inherited).map_err(failure)?;
-        if let Some(account) = &account {
+        if let (Some(account), Some(data)) = (&account, data) {
             account.give_directory(data)?;
         }
         let office = admin::open(&conf, &mut places, books)?;

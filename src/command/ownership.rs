@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown, lchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use nix::unistd::geteuid;
@@ -15,9 +15,6 @@ use crate::failure::Failure;
 const OWNER: u32 = 0o600;
 /// Besides, where its directory is there for its group and nobody else.
 const GROUP: u32 = 0o040;
-
-/// What a file system keeps in its first directory stays root's.
-const LOST_AND_FOUND: &str = "lost+found";
 
 /// Gives a file that takes another's place the owner, the group and the rights of that one. Without another, root's file
 /// goes to the owner and the group of its directory, and the group reads it if the directory is open to the group alone:
@@ -52,64 +49,24 @@ pub(super) fn directory_of(file: &Path) -> &Path {
     directory.unwrap_or(Path::new("."))
 }
 
-/// A user and a group, by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Owner {
-    uid: u32,
-    gid: u32,
-}
-
-impl Owner {
-    /// To whom a data directory that root fills is to belong: to whom it does; if it is missing, to the user of
-    /// `daemon.user`, or as the nearest directory above it. `None`: the command is not root's, and gives nothing away.
-    ///
-    /// # Errors
-    ///
-    /// The system does not know that user, or says nothing of the directory.
-    pub(super) fn of_data(directory: &Path, daemon: &conf::Daemon) -> Result<Option<Self>, Failure> {
-        if !geteuid().is_root() {
-            return Ok(None);
-        }
-        if !directory.exists()
-            && let Some(account) = Account::find(daemon)?
-        {
-            let (uid, gid) = account.ids();
-            return Ok(Some(Self { uid, gid }));
-        }
-        let unknown = |error| Failure::io(format!("find out to whom {} belongs", directory.display()))(error);
-        let absolute = std::path::absolute(directory).map_err(unknown)?;
-        let nearest = absolute.ancestors().find(|above| above.exists());
-        let nearest = fs::metadata(nearest.unwrap_or(Path::new("/"))).map_err(unknown)?;
-        Ok(Some(Self {
-            uid: nearest.uid(),
-            gid: nearest.gid(),
-        }))
+/// As whom root is to fill a data directory: whose it is; if it is missing, the user of `daemon.user`, or whose the nearest
+/// directory above it is. `None`: the command is not root's, and works as whoever gives it.
+///
+/// # Errors
+///
+/// The system does not know that user, or says nothing of the directory.
+pub(super) fn account_of_data(directory: &Path, daemon: &conf::Daemon) -> Result<Option<Account>, Failure> {
+    if !geteuid().is_root() {
+        return Ok(None);
     }
-
-    /// Gives a directory away, with all that is in it. What links lead to stays whose it is.
-    ///
-    /// # Errors
-    ///
-    /// Names what could not be given.
-    pub(super) fn take(self, directory: &Path) -> Result<(), Failure> {
-        let failed = |path: &Path| Failure::io(format!("give {} to user {}", path.display(), self.uid));
-        let mut waiting = vec![directory.to_owned()];
-        while let Some(path) = waiting.pop() {
-            if fs::symlink_metadata(&path).map_err(failed(&path))?.is_dir() {
-                for entry in fs::read_dir(&path).map_err(failed(&path))? {
-                    let entry = entry.map_err(failed(&path))?;
-                    if entry.file_name() != LOST_AND_FOUND {
-                        waiting.push(entry.path());
-                    }
-                }
-            }
-            lchown(&path, Some(self.uid), Some(self.gid)).map_err(failed(&path))?;
-        }
-        Ok(())
+    if !directory.exists()
+        && let Some(account) = Account::find(daemon)?
+    {
+        return Ok(Some(account));
     }
-
-    /// Whether it is root, whose files another user's broker cannot read.
-    pub(super) const fn is_root(self) -> bool {
-        self.uid == 0
-    }
+    let unknown = |error| Failure::io(format!("find out to whom {} belongs", directory.display()))(error);
+    let absolute = std::path::absolute(directory).map_err(unknown)?;
+    let nearest = absolute.ancestors().find(|above| above.exists());
+    let nearest = fs::metadata(nearest.unwrap_or(Path::new("/"))).map_err(unknown)?;
+    Ok(Some(Account::of_ids(nearest.uid(), nearest.gid())))
 }

@@ -1,13 +1,15 @@
 //! `strowger restore`: a data directory out of a backup.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use storage::CheckedBackup;
 
-use super::ownership::Owner;
-use super::print;
 use super::store::{Directory, as_date, in_units};
+use super::{ownership, print};
+use crate::daemon::privileges::Account;
 use crate::failure::Failure;
 
 /// Make a data directory out of a backup.
@@ -15,8 +17,8 @@ use crate::failure::Failure;
 /// The directory has to be empty or missing: `strowger restore` replaces nothing. The whole file is checked first. The
 /// engine may be another than that of the store that was backed up. Session and message numbers and the store's time go
 /// on from those of the backup. A restore that fails half-way leaves a directory that no broker opens; remove it and
-/// restore again. What root restores belongs to whom the directory belonged; if it was missing, to the user of daemon.user,
-/// or as the directory above it.
+/// restore again. Root restores as the user whose the directory is, who has to reach it; if it is missing, as the user of
+/// daemon.user, or as the one whose the directory above it is.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The backup
@@ -46,13 +48,14 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             return Err(Failure::Usage(what.to_owned()));
         }
     };
-    let owner = Owner::of_data(&storage.directory, &conf.daemon)?;
-    let (head, totals) = storage::restore(&options.file, &storage.directory, engine)?;
-    if let Some(owner) = owner {
-        owner.take(&storage.directory)?;
-        if owner.is_root() {
-            say_whose(&storage.directory);
-        }
+    let backup = CheckedBackup::open(&options.file)?;
+    let account = ownership::account_of_data(&storage.directory, &conf.daemon)?;
+    if let Some(account) = &account {
+        become_owner(account, &storage.directory)?;
+    }
+    let (head, totals) = backup.restore(&storage.directory, engine)?;
+    if account.is_some_and(|account| account.is_root()) {
+        say_whose(&storage.directory, Account::find(&conf.daemon)?);
     }
     let line = format!(
         "{}: {} records, {}, as of {}, engine {engine}\n",
@@ -64,12 +67,33 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     print(line.as_bytes()).map(drop)
 }
 
+/// From here on root is the user whose the directory is: what root writes or gives away in a directory of somebody else's,
+/// that one can lead elsewhere.
+fn become_owner(account: &Account, directory: &Path) -> Result<(), Failure> {
+    account.give_directory(directory)?;
+    if account.is_root() {
+        return Ok(());
+    }
+    account.assume(&[])?;
+    let doing = format!("read {} as user {}, whose it is", directory.display(), account.name());
+    fs::read_dir(directory).map(drop).map_err(Failure::io(doing))
+}
+
 /// A broker that gave root's rights up, or never had them, opens nothing of root's.
-fn say_whose(directory: &Path) {
+fn say_whose(directory: &Path, of_broker: Option<Account>) {
+    let name = match of_broker {
+        Some(account) if account.is_root() => return,
+        Some(account) => Some(account.name()),
+        None => None,
+    };
+    let remedy = match name {
+        Some(name) => format!("give it to {name}, as whom the broker runs (daemon.user): chown -R {name}:"),
+        None => "if the broker runs as another user, give it to that one: chown -R USER:".to_owned(),
+    };
     // With standard error closed there is nobody left to tell.
     let _ = writeln!(
         io::stderr(),
-        "strowger restore: {0} belongs to root; if the broker runs as another user, give it to that one: chown -R USER: {0}",
+        "strowger restore: {0} belongs to root; {remedy} {0}",
         directory.display()
     );
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use admin::{Key, Role, Token, tokens};
 use clap::{Args, Subcommand};
 
-use crate::command::ownership::{self, Owner};
+use crate::command::ownership;
 use crate::command::passwd::Replacement;
 use crate::command::{print, settings};
 use crate::daemon;
@@ -131,10 +131,11 @@ impl Options {
         if directory.exists() {
             return Ok(());
         }
-        let owner = Owner::of_data(directory, &self.configuration()?.daemon)?;
+        if let Some(account) = ownership::account_of_data(directory, &self.configuration()?.daemon)? {
+            return account.give_directory(directory);
+        }
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(Failure::io(format!("create {}", directory.display())))?;
-        owner.map_or(Ok(()), |owner| owner.take(directory))
+        made.map_err(Failure::io(format!("create {}", directory.display())))
     }
 
     /// The tokens file of the broker that is meant.

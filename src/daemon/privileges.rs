@@ -1,14 +1,13 @@
 //! Root's rights are given up as soon as they are not needed any more: for good, with all groups.
 
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User, geteuid, getuid, initgroups, setgid, setgroups, setuid};
 
 use crate::failure::Failure;
 
-/// Rights of a data directory that is made for the user.
-const DIRECTORY_MODE: u32 = 0o750;
+mod directory;
 
 /// Whom the process is to become.
 #[derive(Debug)]
@@ -71,13 +70,10 @@ impl Account {
         let Ok(directory) = std::fs::metadata(&conf.storage.directory) else {
             return Ok(None);
         };
-        let uid = Uid::from_raw(directory.uid());
-        let user = User::from_uid(uid).ok().flatten();
-        Ok((!uid.is_root()).then(|| Self {
-            uid,
-            gid: user.as_ref().map_or(Gid::from_raw(directory.gid()), |user| user.gid),
-            name: user.and_then(|user| std::ffi::CString::new(user.name).ok()),
-        }))
+        let account = Self::of_ids(directory.uid(), directory.gid());
+        let user = User::from_uid(account.uid).ok().flatten();
+        let gid = user.map_or(account.gid, |user| user.gid);
+        Ok((!account.is_root()).then_some(Self { gid, ..account }))
     }
 
     /// What people call the user.
@@ -91,19 +87,33 @@ impl Account {
         (self.uid.as_raw(), self.gid.as_raw())
     }
 
-    /// Makes a data directory for the account, unless it is there.
+    /// The account of these numbers, which may have no name.
+    pub(crate) fn of_ids(uid: u32, gid: u32) -> Self {
+        let uid = Uid::from_raw(uid);
+        let user = User::from_uid(uid).ok().flatten();
+        Self {
+            uid,
+            gid: Gid::from_raw(gid),
+            name: user.and_then(|user| std::ffi::CString::new(user.name).ok()),
+        }
+    }
+
+    /// Whether it is root, whose files another user's broker cannot read.
+    pub(crate) fn is_root(&self) -> bool {
+        self.uid.is_root()
+    }
+
+    /// Makes a data directory for the account, unless it is there. Those above it that are missing are made as well, open
+    /// to everybody, so that the account reaches its own. Only root gives directories away: for others nothing happens.
     ///
     /// # Errors
     ///
-    /// The system refuses it.
-    pub(crate) fn give_directory(&self, directory: Option<&Path>) -> Result<(), Failure> {
-        let Some(directory) = directory.filter(|directory| geteuid().is_root() && !directory.exists()) else {
+    /// The system refuses it, or somebody else changes the place meanwhile.
+    pub(crate) fn give_directory(&self, directory: &Path) -> Result<(), Failure> {
+        if !geteuid().is_root() || directory.exists() {
             return Ok(());
-        };
-        let mut builder = std::fs::DirBuilder::new();
-        let made = builder.recursive(true).mode(DIRECTORY_MODE).create(directory);
-        made.and_then(|()| chown(directory, Some(self.uid.as_raw()), Some(self.gid.as_raw())))
-            .map_err(Failure::io(format!("make {}", directory.display())))
+        }
+        directory::make(directory, self.ids()).map_err(Failure::io(format!("make {}", directory.display())))
     }
 
     /// Becomes the account. The files that are there only for the broker are given to it before.
@@ -121,7 +131,7 @@ impl Account {
                 ))
             };
         }
-        let failed = |error: std::io::Error| Failure::io("become the user of `daemon.user`")(error);
+        let failed = |error: std::io::Error| Failure::io(format!("become user {}", self.name()))(error);
         let (uid, gid) = (self.uid.as_raw(), self.gid.as_raw());
         for path in own.iter().filter(|path| path.exists()) {
             chown(path, Some(uid), Some(gid)).map_err(failed)?;

@@ -20,7 +20,7 @@ mod walk;
 
 pub use encoder::BackupEncoder;
 pub use reader::BackupReader;
-pub use restore::{check_backup, pour, restore};
+pub use restore::{CheckedBackup, check_backup, pour, restore};
 pub use walk::{FrozenWalk, StoredRecord};
 
 use crate::Stamp;

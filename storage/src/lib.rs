@@ -25,7 +25,8 @@ pub use archive::{
     Archive, Counted, Cursor, Holding, Loaded, LoadedFlight, Page, QueuedRecord, StoredSession, Swept, Window,
 };
 pub use backup::{
-    BackupEncoder, BackupHead, BackupReader, BackupTotals, FrozenWalk, StoredRecord, check_backup, pour, restore,
+    BackupEncoder, BackupHead, BackupReader, BackupTotals, CheckedBackup, FrozenWalk, StoredRecord, check_backup, pour,
+    restore,
 };
 pub use batch::{Batch, Change, KEY_BYTES_MAX, Table, VALUE_BYTES_MAX};
 pub use directory::{DataDirectory, Format};

@@ -68,12 +68,21 @@ def test_tokens_are_for_whom_the_data_directory_is(tmp_path):
     assert whose(tmp_path / "missing/admin.tokens")[:2] == (SERVICE.pw_uid, SERVICE.pw_gid)
 
 
-def test_a_restored_directory_belongs_to_whom_it_belonged(restartable, tmp_path):
+@pytest.fixture
+def open_path():
+    """A directory that others reach: pytest closes its own whenever a run begins."""
+    with tempfile.TemporaryDirectory() as made:
+        path = pathlib.Path(made)
+        path.chmod(0o755)
+        yield path
+
+
+def test_a_restored_directory_belongs_to_whom_it_belonged(restartable, tmp_path, open_path):
     broker = restartable()
     broker.start()
     assert exchange.strowger("backup", tmp_path / "backup", "--data-dir", broker.data).returncode == 0
-    empty = directory(tmp_path / "empty", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
-    within = directory(tmp_path / "within", SERVICE.pw_uid, SERVICE.pw_gid, 0o750) / "data"
+    empty = directory(open_path / "empty", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
+    within = directory(open_path / "within", SERVICE.pw_uid, SERVICE.pw_gid, 0o750) / "data"
     for data in (empty, within):
         done = exchange.strowger("restore", tmp_path / "backup", "--data-dir", data)
         assert done.returncode == 0 and not done.stderr, done
@@ -82,15 +91,42 @@ def test_a_restored_directory_belongs_to_whom_it_belonged(restartable, tmp_path)
 
     done = exchange.strowger("restore", tmp_path / "backup", "--data-dir", tmp_path / "roots")
     assert done.returncode == 0 and "chown -R USER:" in done.stderr, done
+    roots = directory(open_path / "roots", 0, 0, 0o755)
+    settings = open_path / "strowger.toml"
+    settings.write_text(f'[storage]\ndirectory = "{roots}"\n[daemon]\nuser = "nobody"\n')
+    done = exchange.strowger("restore", tmp_path / "backup", "--conf", settings)
+    assert done.returncode == 0 and f"chown -R nobody: {roots}" in done.stderr, done
 
 
-@pytest.fixture
-def open_path():
-    """A directory that others reach: pytest closes its own whenever a run begins."""
-    with tempfile.TemporaryDirectory() as made:
-        path = pathlib.Path(made)
-        path.chmod(0o755)
-        yield path
+def test_root_restores_with_the_rights_of_whose_the_directory_is(restartable, tmp_path, open_path):
+    """Where root writes and gives away in another's directory, that one can lead it through a link of his."""
+    broker = restartable()
+    broker.start()
+    assert exchange.strowger("backup", tmp_path / "backup", "--data-dir", broker.data).returncode == 0
+    closed = directory(open_path / "closed", SERVICE.pw_uid, SERVICE.pw_gid, 0o550)
+    done = exchange.strowger("restore", tmp_path / "backup", "--data-dir", closed)
+    assert done.returncode == 74 and f"{closed}" in done.stderr and not list(closed.iterdir()), done
+
+
+@pytest.mark.parametrize("command", ["token", "restore", "serve"])
+def test_what_is_missing_above_the_data_directory_keeps_nobody_out(restartable, tmp_path, open_path, command):
+    data = open_path / "a/b/data"
+    first = restartable()
+    first.start()
+    assert exchange.strowger("backup", tmp_path / "backup", "--data-dir", first.data).returncode == 0
+    settings = f'[storage]\ndirectory = "{data}"\n[daemon]\nuser = "nobody"\n'
+    file = open_path / "strowger.toml"
+    file.write_text(settings)
+    if command == "token":
+        done = exchange.strowger("token", "add", "ann", "--role", "viewer", "--conf", file)
+        assert done.returncode == 0, done
+    if command == "restore":
+        done = exchange.strowger("restore", tmp_path / "backup", "--conf", file)
+        assert done.returncode == 0 and not done.stderr, done
+    broker = restartable(data=data, conf=settings)
+    broker.start()
+    assert whose(data) == (SERVICE.pw_uid, SERVICE.pw_gid, "0o750")
+    assert whose(open_path / "a/b") == whose(open_path / "a") == (0, 0, "0o755")
 
 
 def test_check_warns_of_what_the_brokers_user_cannot_read(open_path):

@@ -1,8 +1,8 @@
 //! From a backup to a data directory.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::io::{self, BufReader, Read, Seek as _};
+use std::path::{Path, PathBuf};
 
 use super::{BackupHead, BackupReader, BackupTotals};
 use crate::record::META;
@@ -14,39 +14,80 @@ const READ_BYTES: usize = 256 << 10;
 /// What a new file system has in its first directory.
 const TOLERATED: &str = "lost+found";
 
-/// Reads a backup to its end.
+/// A backup that was read to its end and is whole. It stays open, so that what may not open it can restore it.
+#[derive(Debug)]
+pub struct CheckedBackup {
+    file: File,
+    path: PathBuf,
+    head: BackupHead,
+    totals: BackupTotals,
+}
+
+impl CheckedBackup {
+    /// Reads a backup to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] names what and where; [`StoreError::Version`]; what the medium says.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = File::open(path).map_err(|error| failure("open", path, error))?;
+        let mut reader = reader(&file, path)?;
+        let mut batch = Batch::default();
+        while reader.next(&mut batch)? {}
+        let (head, totals) = (reader.head(), reader.totals());
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            head,
+            totals,
+        })
+    }
+
+    /// What it says of itself, and how much is in it.
+    #[must_use]
+    pub fn content(&self) -> (BackupHead, BackupTotals) {
+        (self.head, self.totals)
+    }
+
+    /// Makes a data directory with that engine out of it.
+    ///
+    /// The directory may be missing or empty. Until it is whole and on the medium, nothing opens it: what an attempt that
+    /// failed has left is to be removed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`] if the directory is not empty; what the medium says.
+    pub fn restore(&self, directory: &Path, engine: &str) -> Result<(BackupHead, BackupTotals), StoreError> {
+        expect_empty(directory)?;
+        let mut directory = DataDirectory::open(directory, engine)?;
+        directory.hold_back()?;
+        let options = ShardOptions::new(open_engine(engine, &directory.shelf(), None)?);
+        let medium = Box::new(FileMedium::new(directory.journal()));
+        let (mut shard, _) = Shard::open_on(medium, options, false)?;
+        let mut reader = reader(&self.file, &self.path)?;
+        pour(&mut reader, &mut shard)?;
+        drop(shard);
+        directory.seal()?;
+        Ok((reader.head(), reader.totals()))
+    }
+}
+
+/// Reads a backup to its end, as [`CheckedBackup::open`] does.
 ///
 /// # Errors
 ///
-/// [`StoreError::Damaged`] names what and where; [`StoreError::Version`]; what the medium says.
+/// As that.
 pub fn check_backup(file: &Path) -> Result<(BackupHead, BackupTotals), StoreError> {
-    let mut reader = open(file)?;
-    let mut batch = Batch::default();
-    while reader.next(&mut batch)? {}
-    Ok((reader.head(), reader.totals()))
+    CheckedBackup::open(file).map(|backup| backup.content())
 }
 
 /// Makes a data directory with that engine out of a backup, which is checked to its end first.
 ///
-/// The directory may be missing or empty. Until it is whole and on the medium, nothing opens it: what an attempt that
-/// failed has left is to be removed.
-///
 /// # Errors
 ///
-/// As [`check_backup`]; [`StoreError::Failed`] if the directory is not empty; what the medium says.
+/// As [`CheckedBackup::open`] and [`CheckedBackup::restore`].
 pub fn restore(file: &Path, directory: &Path, engine: &str) -> Result<(BackupHead, BackupTotals), StoreError> {
-    check_backup(file)?;
-    expect_empty(directory)?;
-    let mut directory = DataDirectory::open(directory, engine)?;
-    directory.hold_back()?;
-    let options = ShardOptions::new(open_engine(engine, &directory.shelf(), None)?);
-    let medium = Box::new(FileMedium::new(directory.journal()));
-    let (mut shard, _) = Shard::open_on(medium, options, false)?;
-    let mut reader = open(file)?;
-    pour(&mut reader, &mut shard)?;
-    drop(shard);
-    directory.seal()?;
-    Ok((reader.head(), reader.totals()))
+    CheckedBackup::open(file)?.restore(directory, engine)
 }
 
 /// Puts all records of a backup into a shard, raises its stamp to that of the backup, and commits.
@@ -69,9 +110,10 @@ pub fn pour<R: Read>(reader: &mut BackupReader<R>, shard: &mut Shard) -> Result<
     shard.commit(Durability::Power)
 }
 
-fn open(file: &Path) -> Result<BackupReader<BufReader<File>>, StoreError> {
-    let input = File::open(file).map_err(|error| failure("open", file, error))?;
-    BackupReader::new(BufReader::with_capacity(READ_BYTES, input), file)
+/// Reads the file from its beginning.
+fn reader<'a>(mut file: &'a File, path: &Path) -> Result<BackupReader<BufReader<&'a File>>, StoreError> {
+    file.rewind().map_err(|error| failure("read", path, error))?;
+    BackupReader::new(BufReader::with_capacity(READ_BYTES, file), path)
 }
 
 fn expect_empty(directory: &Path) -> Result<(), StoreError> {
