@@ -17,6 +17,7 @@ mod property;
 mod publish;
 mod reload;
 mod remote;
+mod replacement;
 mod restore;
 mod rules;
 mod serve;

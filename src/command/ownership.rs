@@ -23,16 +23,17 @@ const GROUP: u32 = 0o040;
 /// # Errors
 ///
 /// The system refuses it: only root gives files away.
-pub(super) fn settle(new: &File, old: &Path) -> io::Result<()> {
-    match fs::metadata(old) {
-        Ok(old) => give(new, &old, OWNER | old.mode() & 0o777),
-        Err(_) if geteuid().is_root() => {
-            let directory = fs::metadata(directory_of(old))?;
-            let is_for_group = directory.mode() & 0o057 == 0o050;
-            give(new, &directory, if is_for_group { OWNER | GROUP } else { OWNER })
-        }
-        Err(_) => Ok(()),
+pub(super) fn settle(new: &File, old: Option<&File>, directory: &File) -> io::Result<()> {
+    if let Some(old) = old {
+        let old = old.metadata()?;
+        return give(new, &old, OWNER | old.mode() & 0o777);
     }
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let directory = directory.metadata()?;
+    let is_for_group = directory.mode() & 0o057 == 0o050;
+    give(new, &directory, if is_for_group { OWNER | GROUP } else { OWNER })
 }
 
 fn give(new: &File, like: &Metadata, mode: u32) -> io::Result<()> {

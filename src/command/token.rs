@@ -9,7 +9,7 @@ use admin::{Key, Role, Token, tokens};
 use clap::{Args, Subcommand};
 
 use crate::command::ownership;
-use crate::command::passwd::Replacement;
+use crate::command::replacement::Replacement;
 use crate::command::{print, settings};
 use crate::daemon;
 use crate::failure::Failure;
@@ -107,13 +107,11 @@ fn list(options: &Options) -> Result<(), Failure> {
 }
 
 fn edit(options: &Options, change: impl FnOnce(&str) -> Result<String, tokens::EditError>) -> Result<(), Failure> {
-    let given = options.file()?;
-    // A link stays a link: what it leads to is replaced.
-    let file = fs::canonicalize(&given).unwrap_or_else(|_| given.clone());
+    let file = options.file()?;
     options.make(ownership::directory_of(&file))?;
     let replacement = Replacement::begin(&file, "token")?;
-    let edited = change(&read(&file)?);
-    let edited = edited.map_err(|error| Failure::Usage(format!("{}: {error}", given.display())))?;
+    let edited = change(&replacement.old()?.unwrap_or_default());
+    let edited = edited.map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
     replacement.finish(&edited)
 }
 

@@ -56,6 +56,26 @@ def test_a_changed_file_keeps_its_owner_and_its_rights(tmp_path):
         assert whose(file) == (SERVICE.pw_uid, SERVICE.pw_gid, oct(mode | 0o600))
 
 
+def test_root_is_not_led_by_a_link_of_somebody_elses(tmp_path):
+    data = directory(tmp_path / "data", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
+    target = tmp_path / "roots"
+    target.write_text("")
+    link = data / "admin.tokens"
+    link.symlink_to(target)
+    os.chown(link, SERVICE.pw_uid, SERVICE.pw_gid, follow_symlinks=False)
+    for words in (["token", "add", "ann", "--role", "viewer", "--data-dir", data], ["passwd", link, "ann", "-b", "secret"]):
+        done = exchange.strowger(*words)
+        assert done.returncode == 74 and str(target) in done.stderr, done
+        assert target.read_text() == "" and link.is_symlink()
+    # One of his own, and one of root's, are what they say.
+    os.chown(target, SERVICE.pw_uid, SERVICE.pw_gid)
+    add_user(link, "ann")
+    os.chown(target, 0, 0)
+    os.chown(link, 0, 0, follow_symlinks=False)
+    add_user(link, "bob")
+    assert link.is_symlink() and len(target.read_text().splitlines()) == 2
+
+
 def test_tokens_are_for_whom_the_data_directory_is(tmp_path):
     data = directory(tmp_path / "data", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
     assert exchange.strowger("token", "add", "ann", "--role", "viewer", "--data-dir", data).returncode == 0
