@@ -235,6 +235,11 @@ fn print(text: &[u8]) -> Result<Reader, Failure> {
     }
 }
 
+/// Tells on standard error. With it closed or full there is nobody left to tell.
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
 /// Who reads our standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {

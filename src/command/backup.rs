@@ -2,7 +2,7 @@
 
 mod target;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +10,7 @@ use storage::record::Record;
 use storage::{BackupEncoder, BackupHead, BackupReader, BackupTotals, Batch, FrozenWalk, Inspection, ScanLimit};
 
 use self::target::Target;
+use super::say;
 use super::store::{Directory, as_date, in_units};
 use crate::failure::{Failure, plain};
 
@@ -59,17 +60,12 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Some(_) | None => options.file.display().to_string(),
     };
     let (records, size) = (totals.records, in_units(totals.bytes));
+    // The standard output may be the backup.
     say(&format!(
         "{file}: {records} records, {size}, as of {}",
         as_date(head.made_at_ms)
     ));
     Ok(())
-}
-
-/// Tells on standard error, since the standard output may be the backup.
-fn say(what: &str) {
-    // With standard error closed there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// Takes the backup from the broker.

@@ -1,14 +1,13 @@
 //! `strowger restore`: a data directory out of a backup.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use storage::CheckedBackup;
 
 use super::store::{Directory, as_date, in_units};
-use super::{ownership, print};
+use super::{ownership, print, say};
 use crate::daemon::privileges::Account;
 use crate::failure::Failure;
 
@@ -90,10 +89,8 @@ fn say_whose(directory: &Path, of_broker: Option<Account>) {
         Some(name) => format!("give it to {name}, as whom the broker runs (daemon.user): chown -R {name}:"),
         None => "if the broker runs as another user, give it to that one: chown -R USER:".to_owned(),
     };
-    // With standard error closed there is nobody left to tell.
-    let _ = writeln!(
-        io::stderr(),
-        "strowger restore: {0} belongs to root; {remedy} {0}",
-        directory.display()
-    );
+    let directory = directory.display();
+    say(&format!(
+        "strowger restore: {directory} belongs to root; {remedy} {directory}"
+    ));
 }

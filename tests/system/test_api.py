@@ -512,6 +512,20 @@ def test_all_pages_are_listed_or_it_is_said_that_they_are_not(total, code):
     assert ("the first 100000 of 100001 clients" in done.stderr) == (code == 1), done.stderr
 
 
+@pytest.mark.parametrize("what", ["clients", "retained"])
+def test_a_list_does_not_fail_for_a_word_that_nobody_takes(office, what):
+    command = [STROWGER, what, "--limit", "1", "--socket", str(office.socket)]
+    with Wire.open(office.broker.address, "deaf-1", V5) as one, Wire.open(office.broker.address, "deaf-2", V5) as two:
+        for number, wire in enumerate((one, two)):
+            wire.publish(f"deaf/{number}", b"kept", qos=1, retain=True)
+        heard = subprocess.run(command, capture_output=True, timeout=60)
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, timeout=60)
+        run("retained", "delete", "deaf/#", "--socket", str(office.socket))
+    assert heard.returncode == 0 and b"more" in heard.stderr, heard
+    assert done.returncode == 0 and done.stdout, done
+
+
 def test_bans_are_searched(office):
     bans = [("client_id", "Meter-1", None), ("username", "robot", "sends nonsense"), ("address", "203.0.113.7", None)]
     made = [office.admin("POST", "/api/v1/bans", {"kind": k, "value": v, "reason": r})["id"] for k, v, r in bans]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Manner, PAGE_MAX, take_items};
 use crate::command::remote::listing::Kind::{Bytes, Instant, Number, Text};
 use crate::command::remote::listing::{Column, harmless, print_json, print_table};
+use crate::command::say;
 use crate::failure::Failure;
 
 /// List the retained messages of a broker that runs, print one, or clear some.
@@ -101,7 +102,10 @@ impl Options {
         }
         print_table(&COLUMNS, &items)?;
         if cursor.is_some() {
-            eprintln!("there are more than {}; ask for more with --limit", items.len());
+            say(&format!(
+                "there are more than {}; ask for more with --limit",
+                items.len()
+            ));
         }
         Ok(())
     }

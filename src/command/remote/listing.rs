@@ -5,8 +5,8 @@ use std::io::{IsTerminal, stdout};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
 use serde_json::Value;
 
-use crate::command::print;
 use crate::command::store::in_units;
+use crate::command::{print, say};
 use crate::failure::Failure;
 
 /// One column: its title, the key of its value, and how that is written.
@@ -48,7 +48,10 @@ pub(crate) fn print_table(columns: &[Column], items: &[Value]) -> Result<(), Fai
     let (table, left_out) = table(columns, items, room);
     print(format!("{table}\n").as_bytes())?;
     if !left_out.is_empty() {
-        eprintln!("no room for {}; widen the terminal, or use --json", left_out.join(", "));
+        say(&format!(
+            "no room for {}; widen the terminal, or use --json",
+            left_out.join(", ")
+        ));
     }
     Ok(())
 }
@@ -68,7 +71,9 @@ pub(crate) fn say_of_rest(answer: &Value, shown: usize, what: &str) {
     let total = answer.get("total").and_then(Value::as_u64).unwrap_or(shown as u64);
     let page = answer.get("page").and_then(Value::as_u64).unwrap_or(1);
     if total > shown as u64 {
-        eprintln!("{shown} of {total} {what}, page {page}; more with --page, --limit or --all");
+        say(&format!(
+            "{shown} of {total} {what}, page {page}; more with --page, --limit or --all"
+        ));
     }
 }
 
