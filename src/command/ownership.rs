@@ -18,22 +18,28 @@ const GROUP: u32 = 0o040;
 
 /// Gives a file that takes another's place the owner, the group and the rights of that one. Without another, root's file
 /// goes to the owner and the group of its directory, and the group reads it if the directory is open to the group alone:
-/// in a directory `root:strowger` of mode 2750 it is `root:strowger`, 0640. Others keep what they make to themselves.
+/// in a directory `root:strowger` of mode 2750 it is `root:strowger`, 0640. So it does in a directory of root's that is there
+/// for another group than root's and for others. Others keep what they make to themselves. Returns whether root alone reads a
+/// file that was made.
 ///
 /// # Errors
 ///
 /// The system refuses it: only root gives files away.
-pub(super) fn settle(new: &File, old: Option<&File>, directory: &File) -> io::Result<()> {
+pub(super) fn settle(new: &File, old: Option<&File>, directory: &File) -> io::Result<bool> {
     if let Some(old) = old {
         let old = old.metadata()?;
-        return give(new, &old, OWNER | old.mode() & 0o777);
+        give(new, &old, OWNER | old.mode() & 0o777)?;
+        return Ok(false);
     }
     if !geteuid().is_root() {
-        return Ok(());
+        return Ok(false);
     }
     let directory = directory.metadata()?;
-    let is_for_group = directory.mode() & 0o057 == 0o050;
-    give(new, &directory, if is_for_group { OWNER | GROUP } else { OWNER })
+    let (is_for_group, is_for_others) = (directory.mode() & 0o050 == 0o050, directory.mode() & 0o007 != 0);
+    // What is root's own is for somebody else, if anybody: the broker's user is among the group.
+    let is_groups = is_for_group && (!is_for_others || directory.uid() == 0 && directory.gid() != 0);
+    give(new, &directory, if is_groups { OWNER | GROUP } else { OWNER })?;
+    Ok(directory.uid() == 0 && (!is_groups || directory.gid() == 0))
 }
 
 fn give(new: &File, like: &Metadata, mode: u32) -> io::Result<()> {

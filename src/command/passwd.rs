@@ -7,13 +7,14 @@ use auth::password;
 use clap::Args;
 
 use crate::command::replacement::Replacement;
+use crate::command::say;
 use crate::failure::Failure;
 
 /// Add a user to a password file, change a password, or delete a user.
 ///
 /// The password is asked for twice on a terminal; else it is the first line of the standard input. It is hashed with
 /// Argon2id. The file is replaced as a whole and keeps its other lines, its owner and its rights as they are; one that root
-/// makes is for the owner and the group of its directory. A broker that runs reads it on SIGHUP.
+/// makes is for the owner and the group of its directory, or it is said that root alone reads it. A broker that runs reads it on SIGHUP.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The password file; it is made if it is missing
@@ -61,7 +62,14 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Some(hash) => password::put(&text, &options.name, &hash),
     };
     let edited = edited.map_err(|error| Failure::Usage(format!("{}: {error}", options.file.display())))?;
-    replacement.finish(&edited)
+    if replacement.finish(&edited)? {
+        let file = options.file.display();
+        say(&format!(
+            "strowger passwd: only root can read {file}; if the broker runs as another user, let its group: chgrp GROUP {file} \
+             && chmod 640 {file}"
+        ));
+    }
+    Ok(())
 }
 
 /// The password that was given, asked for, or sent.

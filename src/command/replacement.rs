@@ -95,25 +95,26 @@ impl Replacement {
         Ok(Some(text))
     }
 
-    /// Writes the text to the disk, then gives it the name.
+    /// Writes the text to the disk, then gives it the name. Returns whether root alone reads a file that was not there.
     ///
     /// # Errors
     ///
     /// The system refuses it; the other file stays.
-    pub(super) fn finish(mut self, text: &str) -> Result<(), Failure> {
-        self.replace(text)
-            .map_err(Failure::io(format!("write {}", self.of.display())))?;
+    pub(super) fn finish(mut self, text: &str) -> Result<bool, Failure> {
+        let doing = format!("write {}", self.of.display());
+        let is_for_root_alone = self.replace(text).map_err(Failure::io(doing))?;
         self.is_finished = true;
-        Ok(())
+        Ok(is_for_root_alone)
     }
 
-    fn replace(&mut self, text: &str) -> io::Result<()> {
+    fn replace(&mut self, text: &str) -> io::Result<bool> {
         self.new.write_all(text.as_bytes())?;
-        ownership::settle(&self.new, self.old.as_ref(), &self.directory)?;
+        let is_for_root_alone = ownership::settle(&self.new, self.old.as_ref(), &self.directory)?;
         self.new.sync_all()?;
         renameat(&self.directory, &self.new_name, &self.directory, &self.name)?;
         // A name is on the disk when its directory is.
-        self.directory.sync_all()
+        self.directory.sync_all()?;
+        Ok(is_for_root_alone)
     }
 }
 

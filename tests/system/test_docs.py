@@ -61,6 +61,10 @@ class Shell:
             "/var/lib/strowger": directory / "data",
         }
         (directory / "etc").mkdir()
+        if os.geteuid() == 0:
+            # As the package has it: for a group that is not root's.
+            os.chown(directory / "etc", -1, 65534)
+            (directory / "etc").chmod(0o2750)
         (directory / "bin").mkdir()
         (directory / "bin" / "strowger").symlink_to(exchange.STROWGER)
         self.words = {key: str(place) for key, place in places.items()}
