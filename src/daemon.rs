@@ -22,7 +22,6 @@ use self::pid_file::PidFile;
 use self::privileges::Account;
 use self::surroundings::Surroundings;
 use crate::failure::Failure;
-use crate::log;
 use crate::policy::{Edition, Policy};
 use reload::Reader;
 
@@ -43,6 +42,7 @@ mod reload;
 mod surroundings;
 pub(crate) mod takeover;
 mod traces;
+pub(crate) mod writable;
 
 /// Share of the open files that connections may take: the rest is for everything else.
 const FILES_PERCENT: u64 = 80;
@@ -163,8 +163,7 @@ pub(crate) fn check_start(layers: &conf::Layers, conf: &conf::Configuration) -> 
     check(conf)?;
     Account::find(&conf.daemon)?;
     actors::check(&settings_of(layers, conf)?.0).map_err(failure)?;
-    admin::check(conf)?;
-    log::file::check(&conf.log.file)
+    admin::check(conf)
 }
 
 /// What a broker with this configuration is started with.
@@ -189,6 +188,7 @@ fn settings_of(
 ///
 /// Why it could not.
 pub(crate) fn check_takeover(layers: &conf::Layers, conf: &conf::Configuration) -> Result<(), Failure> {
+    writable::check(conf)?;
     check_start(layers, conf)?;
     let held = std::env::var(actors::SOCKETS).unwrap_or_default();
     let held: Vec<&str> = held.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();

@@ -1,14 +1,14 @@
 //! `strowger check`: reads a configuration as `serve` would, and says whether it is good.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nix::unistd::geteuid;
 
-use crate::command::{print, settings};
+use crate::command::{print, say, settings};
 use crate::daemon;
 use crate::daemon::privileges::Account;
 use crate::failure::Failure;
@@ -16,8 +16,8 @@ use crate::failure::Failure;
 /// Check a configuration file without serving.
 ///
 /// Reads the file and the STROWGER_SECTION__KEY variables as `strowger serve` would, with all files that they name (rights,
-/// rules, users, bans, keys, certificates), and what the data directory says of itself; says what the first mistake is, for
-/// which a start would be refused. Ports are not tried. Run by root, it then looks as the broker's user (daemon.user, else the
+/// rules, users, bans, keys, certificates), and what the data directory says of itself; looks whether data directory, pid file
+/// and log can be made; says what the first mistake is, for which a start would be refused. Ports are not tried. Run by root, it then looks as the broker's user (daemon.user, else the
 /// one whose the data directory is), and warns of what that one cannot read.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -30,11 +30,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let file = settings::file(options.file.as_deref())?;
     let layers = layers(file.as_deref());
     let conf = layers.clone().load()?.configuration;
+    daemon::writable::check(&conf)?;
     daemon::check_start(&layers, &conf)?;
     let account = Account::of_broker(&conf)?.filter(|_| geteuid().is_root());
     if let Some(warning) = account.and_then(|account| warning(&layers, &conf, &account)) {
-        // With standard error closed there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "strowger check: warning: {warning}");
+        say(&format!("strowger check: warning: {warning}"));
     }
     let what = file.map_or("configuration".to_owned(), |file| file.display().to_string());
     print(format!("{what}: OK\n").as_bytes()).map(drop)
@@ -66,8 +66,13 @@ fn warning(layers: &conf::Layers, conf: &conf::Configuration, account: &Account)
             foreign.display()
         ));
     }
+    // By `daemon.user` the broker is started as root, and makes files and reads keys before it becomes that user.
+    let starts_as_root = matches!(Account::find(&conf.daemon), Ok(Some(_)));
     let looked = account.assume(&[]).and_then(|()| {
         let conf = layers.clone().load()?.configuration;
+        if !starts_as_root {
+            daemon::writable::check(&conf)?;
+        }
         daemon::check_start(layers, &conf)?;
         let tokens = daemon::admin::tokens_file(&conf);
         match File::open(&tokens) {
@@ -77,9 +82,14 @@ fn warning(layers: &conf::Layers, conf: &conf::Configuration, account: &Account)
             _ => Ok(()),
         }
     });
-    looked
-        .err()
-        .map(|failure| format!("as user {name}, as whom the broker runs: {failure}"))
+    let failure = looked.err()?;
+    if starts_as_root && matches!(failure, Failure::Tls { .. }) {
+        return Some(format!(
+            "a start by root succeeds, but a reload or an upgrade would be refused, since keys are read as user {name} then: \
+             {failure}"
+        ));
+    }
+    Some(format!("as user {name}, as whom the broker runs: {failure}"))
 }
 
 /// The first file of a directory that is not the user's.

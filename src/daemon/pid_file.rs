@@ -10,10 +10,26 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use super::takeover;
+use super::{takeover, writable};
 use crate::failure::Failure;
 
 const MODE: u32 = 0o644;
+
+/// Whether [`PidFile::lock`] would find or make its file. Who has the lock is not looked at.
+///
+/// # Errors
+///
+/// The system refuses it.
+pub(super) fn check(path: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::io(format!("open the pid file {path} (daemon.pid_file)"))(error);
+    if path.is_empty() || takeover::has_pid_file(&std::path::absolute(path).map_err(failed)?) {
+        return Ok(());
+    }
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => writable::new_file(Path::new(path)).map_err(failed),
+        opened => opened.map(drop).map_err(failed),
+    }
+}
 
 /// The pid file of this process. It is removed when this is dropped, unless another binary takes over.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use crate::daemon::writable;
 use crate::failure::Failure;
 
 /// What the file may be read by, besides its owner: its group.
@@ -52,10 +53,7 @@ pub(crate) fn check(path: &str) -> Result<(), Failure> {
     let looked = match OpenOptions::new().append(true).custom_flags(flags).open(path) {
         Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) && is_pipe(path) => Ok(()),
         Err(_) if path.as_os_str().is_empty() => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            std::fs::metadata(directory.unwrap_or(Path::new("."))).map(drop)
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => writable::new_file(path),
         opened => opened.map(drop),
     };
     looked.map_err(Failure::io(format!("write the log to {} (log.file)", path.display())))

@@ -50,6 +50,18 @@ def test_the_data_directory_and_the_log_are_looked_at(tmp_path):
     assert done.returncode == 74 and "nowhere/log" in done.stderr, done
 
 
+@pytest.mark.parametrize("setting", ["storage.directory", "log.file", "daemon.pid_file"])
+def test_what_a_start_could_not_make_is_said(tmp_path, setting):
+    (tmp_path / "file").write_text("")
+    conf = tmp_path / "strowger.toml"
+    places = {"storage.directory": tmp_path / "data", setting: tmp_path / "file/new"}
+    conf.write_text("".join(f'{key} = "{place}"\n' for key, place in places.items()))
+    for words in ["check", conf], ["serve", "--conf", conf, "--bind", "127.0.0.1:0"]:
+        done = exchange.strowger(*words)
+        assert done.returncode == 74 and f"{tmp_path}/file" in done.stderr, done
+        assert words[0] == "serve" or setting in done.stderr
+
+
 def test_a_broker_that_serves_does_not_make_its_settings_wrong(restartable, tmp_path):
     broker = restartable(conf=f'[storage]\ndirectory = "{tmp_path}/0/data"\n')
     broker.start()

@@ -8,6 +8,7 @@ import tempfile
 
 import exchange
 import pytest
+from authority import Authority
 
 pytestmark = [pytest.mark.strowger, pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")]
 
@@ -35,12 +36,18 @@ def test_a_password_file_is_for_whom_its_directory_is(tmp_path):
     for mode, group, expected in [
         (0o2750, SERVICE.pw_gid, "0o640"),
         (0o750, SERVICE.pw_gid, "0o640"),
-        (0o755, SERVICE.pw_gid, "0o600"),
+        (0o755, SERVICE.pw_gid, "0o640"),
         (0o700, SERVICE.pw_gid, "0o600"),
     ]:
         file = directory(tmp_path / oct(mode), 0, group, mode) / "passwords"
         add_user(file, "ann")
         assert whose(file) == (0, group, expected), oct(mode)
+    file = directory(tmp_path / "roots", 0, 0, 0o755) / "passwords"
+    done = exchange.run(exchange.STROWGER, "passwd", file, "ann", "-b", "secret")
+    assert done.returncode == 0 and f"only root can read {file}" in done.stderr, done
+    file = directory(tmp_path / "open", SERVICE.pw_uid, SERVICE.pw_gid, 0o755) / "passwords"
+    add_user(file, "ann")
+    assert whose(file) == (SERVICE.pw_uid, SERVICE.pw_gid, "0o600")
     file = directory(tmp_path / "own", SERVICE.pw_uid, SERVICE.pw_gid, 0o700) / "passwords"
     add_user(file, "ann")
     assert whose(file) == (SERVICE.pw_uid, SERVICE.pw_gid, "0o600")
@@ -147,6 +154,35 @@ def test_what_is_missing_above_the_data_directory_keeps_nobody_out(restartable, 
     broker.start()
     assert whose(data) == (SERVICE.pw_uid, SERVICE.pw_gid, "0o750")
     assert whose(open_path / "a/b") == whose(open_path / "a") == (0, 0, "0o755")
+
+
+def test_check_warns_of_places_where_the_brokers_user_makes_nothing(open_path):
+    data = directory(open_path / "data", SERVICE.pw_uid, SERVICE.pw_gid, 0o750)
+    settings = open_path / "strowger.toml"
+    for key in ("log.file", "daemon.pid_file"):
+        settings.write_text(f'storage.directory = "{data}"\n{key} = "{open_path}/new"\n')
+        done = exchange.strowger("check", settings)
+        assert done.returncode == 0 and key in done.stderr and f"{open_path}/new" in done.stderr, done
+        # Root makes it before it becomes the user.
+        settings.write_text(f'storage.directory = "{data}"\ndaemon.user = "nobody"\n{key} = "{open_path}/new"\n')
+        done = exchange.strowger("check", settings)
+        assert done.returncode == 0 and not done.stderr, done
+    data.chmod(0o550)
+    settings.write_text(f'storage.directory = "{data}"\n')
+    assert "storage.directory" in exchange.strowger("check", settings).stderr
+
+
+def test_check_says_that_a_reload_cannot_read_what_a_start_can(open_path):
+    certificate, key, _ = Authority(open_path).issue("server", hosts=["localhost"])
+    os.chown(key, 0, 0)
+    pathlib.Path(key).chmod(0o600)
+    settings = open_path / "strowger.toml"
+    settings.write_text(
+        f'storage.directory = "{open_path}/data"\ndaemon.user = "nobody"\n'
+        f'[[listeners]]\nbind = "127.0.0.1:0"\ntransport = "tls"\ncertificate = "{certificate}"\nkey = "{key}"\n'
+    )
+    done = exchange.strowger("check", settings)
+    assert done.returncode == 0 and "a reload or an upgrade would be refused" in done.stderr and str(key) in done.stderr, done
 
 
 def test_check_warns_of_what_the_brokers_user_cannot_read(open_path):
