@@ -41,8 +41,10 @@ impl Broker {
             "call the broker at {name}; does it run as another user?"
         )))?;
         let Some(call) = call else {
-            let found = self.directory.found()?.filter(|_| self.socket.is_none());
-            let by = found.map_or(String::new(), |file| format!(" (by {})", file.display()));
+            let by = match &self.socket {
+                Some(_) => String::new(),
+                None => self.directory.by()?,
+            };
             return Err(Failure::NoBroker {
                 socket: format!("{name}{by}"),
             });

@@ -31,10 +31,11 @@ const INCOMPLETE: u8 = 1;
 ///
 /// Reads mosquitto.conf with what it includes, and writes strowger.toml into a directory, with copies of the password file
 /// and the ACL file, and with rules for what no setting does. For each line it says what became of it: converted, not
-/// needed, or NOT CONVERTED and what to do. A listener that would let in more than it did is left out. The result is checked
-/// as `strowger check` does.
+/// needed, or NOT CONVERTED and what to do. A listener that would let in more than it did is left out. Settings, rights and
+/// rules of the result are checked; users and certificates are read by `strowger check`, on the machine where they are.
 ///
-/// Certificates stay where they are. Sessions and messages in mosquitto.db are not read.
+/// Certificates and keys stay where they are; the authorities of a capath are copied into one file. Sessions and messages
+/// in mosquitto.db are not read.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Mosquitto's configuration

@@ -42,7 +42,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let call = actors::Call::open_at(&socket).map_err(Failure::io(format!("call the broker at {shown}")))?;
     let Some(call) = call else {
         return Err(Failure::Nobody {
-            socket: shown.to_string(),
+            socket: format!("{shown}{}", options.directory.by()?),
         });
     };
     let socket = shown.to_string();

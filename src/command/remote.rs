@@ -58,6 +58,8 @@ pub(crate) struct Remote {
     base: String,
     /// What a person knows it by.
     place: String,
+    /// What named the place, where no option did.
+    by: String,
     token: Option<String>,
 }
 
@@ -74,6 +76,10 @@ impl Options {
         let Some(url) = &self.url else {
             let socket = self.socket()?;
             return Ok(Remote {
+                by: match &self.socket {
+                    Some(_) => String::new(),
+                    None => self.directory.by()?,
+                },
                 place: socket.display().to_string(),
                 client: builder.no_proxy().unix_socket(socket).build().map_err(useless)?,
                 base: "http://localhost".to_owned(),
@@ -94,6 +100,7 @@ impl Options {
             client: builder.build().map_err(useless)?,
             base: url.trim_end_matches('/').to_owned(),
             place: url.clone(),
+            by: String::new(),
             token: self.token()?,
         })
     }
@@ -224,7 +231,7 @@ impl Remote {
             cause = source;
         }
         Failure::NoOffice {
-            place: self.place.clone(),
+            place: format!("{}{}", self.place, self.by),
             why: cause
                 .to_string()
                 .split(" (os error")

@@ -55,6 +55,17 @@ impl Directory {
         }
     }
 
+    /// The same in brackets, to follow the place where the broker was asked for; nothing if an option names it.
+    ///
+    /// # Errors
+    ///
+    /// As those of the settings.
+    pub(crate) fn by(&self) -> Result<String, Failure> {
+        Ok(self
+            .found()?
+            .map_or(String::new(), |file| format!(" (by {})", file.display())))
+    }
+
     /// The settings of the store, as `strowger serve` would read them.
     pub(crate) fn storage(&self) -> Result<conf::Storage, Failure> {
         Ok(self.configuration()?.storage)

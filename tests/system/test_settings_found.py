@@ -47,6 +47,9 @@ def test_commands_reach_the_broker_of_the_settings(site, tmp_path):
     assert (tmp_path / "tokens").read_text().startswith("ann:viewer:")
     gone = ask("status", conf=site)
     assert gone.returncode == 69 and f"{tmp_path}/run/control (by {site})" in gone.stderr, gone
+    for words in (["clients"], ["sessions"], ["ban"], ["plan", site]):
+        gone = ask(*words, conf=site)
+        assert gone.returncode == 69 and f" (by {site})" in gone.stderr, (words, gone)
 
 
 def test_an_option_comes_before_what_is_found(tmp_path):

@@ -7,6 +7,7 @@ fn remote(base: &str) -> Remote {
     Remote {
         client: Client::new(),
         base: base.to_owned(),
+        by: String::new(),
         place: base.to_owned(),
         token: None,
     }
