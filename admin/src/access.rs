@@ -102,6 +102,9 @@ pub(crate) enum Way {
     Certificate(String),
 }
 
+/// Noted of a connection over TLS.
+pub(crate) struct Encrypted;
+
 /// How access is bounded.
 #[derive(Debug, Clone)]
 pub(crate) struct AccessSettings {

@@ -1,6 +1,5 @@
 //! The listener for operators: its sockets, its thread, its end.
 
-use std::any::Any;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -9,22 +8,19 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::dev::{Extensions, ServerHandle};
-use actix_web::middleware::from_fn;
-use actix_web::rt::net::{TcpStream, UnixStream};
+use actix_server::{Server, ServerHandle};
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer};
 use actors::Operations;
 use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::access::{Access, AccessSettings, Loopback, Way};
+use crate::access::{Access, AccessSettings};
 use crate::envelope::{self, Patience};
 use crate::journal::Journal;
 use crate::knowledge::Knowledge;
 use crate::{Post, api, console, dashboard, health, metrics};
 
+mod pipeline;
 mod places;
 mod socket;
 mod tls;
@@ -208,33 +204,20 @@ async fn run(
     started: std::sync::mpsc::Sender<io::Result<()>>,
     mut arriving: mpsc::Receiver<UnixListener>,
 ) {
+    // Whoever has a place can begin a handshake.
+    actix_tls::accept::max_concurrent_tls_connect(site.settings.connections_max);
     let places = Places::new(site.settings.address_connections_max, site.settings.timeout);
     let server = || {
-        let (site, settings) = (site.clone(), Arc::clone(&site.settings));
-        HttpServer::new(move || {
-            App::new()
-                .wrap(from_fn(envelope::seal))
-                .wrap(from_fn(metrics::count_request))
-                .configure(|service| site.furnish(service))
-        })
-        .workers(WORKERS)
-        .max_connections(settings.connections_max)
-        .client_request_timeout(settings.timeout)
-        .on_connect({
-            let places = places.clone();
-            move |connection, notes| greet(connection, notes, &places)
-        })
-        .shutdown_timeout(1)
-        .disable_signals()
+        Server::build()
+            .workers(WORKERS)
+            .max_concurrent_connections(site.settings.connections_max)
+            .shutdown_timeout(1)
+            .disable_signals()
     };
     let mut by_address = server();
     let has_addresses = !listeners.is_empty();
     for listener in listeners {
-        let listening = match &tls {
-            Some(tls) => by_address.listen_rustls_0_23(listener, tls.clone()),
-            None => by_address.listen(listener),
-        };
-        by_address = match listening {
+        by_address = match pipeline::listen(by_address, listener, tls.as_ref(), &site, &places) {
             Ok(server) => server,
             Err(error) => return drop(started.send(Err(error))),
         };
@@ -246,7 +229,7 @@ async fn run(
     // Nobody listens only if the one who asked has gone.
     let _ = started.send(Ok(()));
     while let Some(listener) = arriving.recv().await {
-        match server().listen_uds(listener) {
+        match pipeline::listen_unix(server(), listener, &site) {
             Ok(server) => running.push(watch(server.run())),
             Err(error) => tracing::error!(%error, "the socket for operators could not be served"),
         }
@@ -259,7 +242,7 @@ async fn run(
 }
 
 /// Lets a server run and says when it has ended.
-fn watch(server: actix_web::dev::Server) -> (ServerHandle, oneshot::Receiver<()>) {
+fn watch(server: Server) -> (ServerHandle, oneshot::Receiver<()>) {
     let handle = server.handle();
     let (sender, ended) = oneshot::channel();
     actix_rt::spawn(async move {
@@ -269,28 +252,4 @@ fn watch(server: actix_web::dev::Server) -> (ServerHandle, oneshot::Receiver<()>
         let _ = sender.send(());
     });
     (handle, ended)
-}
-
-/// Gives a connection its place and notes how it came in, for [`crate::access`].
-fn greet(connection: &dyn Any, notes: &mut Extensions, places: &Places) {
-    let tls = connection.downcast_ref::<TlsStream<TcpStream>>();
-    let wire = tls.map_or_else(|| connection.downcast_ref::<TcpStream>(), |tls| Some(tls.get_ref().0));
-    if let Some(place) = wire.and_then(|wire| places.seat(wire)) {
-        notes.insert(place);
-    }
-    let reached = wire.and_then(|wire| wire.local_addr().ok());
-    if reached.is_some_and(|reached| reached.ip().to_canonical().is_loopback()) {
-        notes.insert(Loopback);
-    }
-    if connection.is::<UnixStream>() {
-        notes.insert(Way::Socket);
-    } else if let Some(tls) = tls {
-        let certificates = tls.get_ref().1.peer_certificates();
-        let name = certificates
-            .and_then(<[_]>::first)
-            .and_then(|own| tls::common_name(own));
-        if let Some(name) = name {
-            notes.insert(Way::Certificate(name));
-        }
-    }
 }

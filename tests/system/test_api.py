@@ -265,6 +265,7 @@ def test_a_client_certificate_has_the_role_of_its_name(tmp_path):
     stranger, stranger_key, _ = authority.issue("stranger.example.com")
     tokens = tmp_path / "tokens"
     run("token", "add", "ops.example.com", "--role", "operator", "--certificate", "--file", str(tokens))
+    token = run("token", "add", "ann", "--role", "viewer", "--file", str(tokens))
     port = free_port()
     options = {"bind": f"127.0.0.1:{port}", "tokens_file": tokens, "certificate": server, "key": server_key}
     options["client_ca"] = authority.pem
@@ -281,21 +282,35 @@ def test_a_client_certificate_has_the_role_of_its_name(tmp_path):
                     assert expected == 200 and json.loads(answer.read())["role"] == "operator"
             except urllib.error.HTTPError as error:
                 assert error.code == expected
+        # The cookie of a browser goes over TLS alone.
+        login = json.dumps({"token": token}).encode()
+        request = urllib.request.Request(f"https://localhost:{port}/api/v1/login", login, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+            assert "Secure" in answer.headers["Set-Cookie"]
     finally:
         broker.terminate()
 
 
-def is_alive(port, source):
+def is_alive(port, source, tls=None):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=3, source_address=(source, 0)) as wire:
-            wire.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            return wire.recv(4096).startswith(b"HTTP/1.1 200")
+            with tls.wrap_socket(wire, server_hostname="localhost") if tls else wire as wire:
+                wire.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                return wire.recv(4096).startswith(b"HTTP/1.1 200")
     except OSError:
         return False
 
 
-def test_clients_that_do_not_read_leave_places_to_others(tmp_path):
-    sets = ("admin.connections_max=8", "admin.address_connections_max=6", "admin.timeout_secs=3")
+def wait_alive(port, source, why, secs=20, tls=None):
+    deadline = time.monotonic() + secs
+    while not is_alive(port, source, tls):
+        assert time.monotonic() < deadline, why
+
+
+# Only a bound of one address helps within a minute; only the patience with whoever takes nothing makes room for his address.
+@pytest.mark.parametrize(("timeout_secs", "asker"), [(120, "127.0.0.2"), (3, "127.0.0.1")], ids=["others", "its own"])
+def test_clients_that_do_not_read_leave_places(tmp_path, timeout_secs, asker):
+    sets = ("admin.connections_max=8", "admin.address_connections_max=6", f"admin.timeout_secs={timeout_secs}")
     office = Office(tmp_path, *(part for one in sets for part in ("--set", one)))
     requests = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000
     idle = []
@@ -315,17 +330,37 @@ def test_clients_that_do_not_read_leave_places_to_others(tmp_path):
         deadline = time.monotonic() + 20
         while not select.select(idle, [], [], 1)[0]:
             assert time.monotonic() < deadline
-        deadline = time.monotonic() + 20
-        while not is_alive(office.port, "127.0.0.2"):
-            assert time.monotonic() < deadline, "one address has all places"
-        # Those who take nothing for admin.timeout_secs make room for others of their address.
-        deadline = time.monotonic() + 40
-        while not is_alive(office.port, "127.0.0.1"):
-            assert time.monotonic() < deadline, "their places are never free"
+        wait_alive(office.port, asker, "no place is free", secs=40)
     finally:
         for wire in idle:
             wire.close()
         office.close()
+
+
+def test_handshakes_that_never_end_leave_places_to_others(tmp_path):
+    authority = Authority(tmp_path)
+    certificate, key, _ = authority.issue("localhost", hosts=("localhost",))
+    port = free_port()
+    options = {"bind": f"127.0.0.1:{port}", "certificate": certificate, "key": key}
+    options |= {"connections_max": 8, "address_connections_max": 4, "timeout_secs": 60}
+    sets = [part for key, value in options.items() for part in ("--set", f"admin.{key}={value}")]
+    broker = Broker(tmp_path, *sets)
+    tls = ssl.create_default_context(cafile=str(authority.pem))
+    silent = []
+    try:
+        wait_alive(port, "127.0.0.2", broker.log(), tls=tls)
+        # Eight at a time, which have 3 s each, would take half a minute and more.
+        for _ in range(100):
+            silent.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+        wait_alive(port, "127.0.0.2", "one address has all places", tls=tls)
+        # Its places are free again when it has gone.
+        for wire in silent:
+            wire.close()
+        wait_alive(port, "127.0.0.1", "its places are never free", tls=tls)
+    finally:
+        for wire in silent:
+            wire.close()
+        broker.terminate()
 
 
 def test_bodies_and_patience_have_bounds(office):

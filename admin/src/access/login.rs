@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{OpenApi, ToSchema};
 
-use super::{Access, Role, Viewer, address, browsers, held};
+use super::{Access, Encrypted, Role, Viewer, address, browsers, held};
 use crate::error::Error;
 
 /// What is traded for a session.
@@ -56,7 +56,7 @@ async fn log_in(request: HttpRequest, access: Data<Access>, login: Json<Login>) 
     let secret = browsers
         .begin(caller, now)
         .map_err(|error| Error::unavailable(format!("the system gives no random numbers: {error}")))?;
-    let cookie = browsers.cookie(&secret, request.app_config().secure());
+    let cookie = browsers.cookie(&secret, request.conn_data::<Encrypted>().is_some());
     Ok(HttpResponse::Ok().insert_header((SET_COOKIE, cookie)).json(whoami))
 }
 
@@ -81,6 +81,6 @@ async fn log_out(_: Viewer, request: HttpRequest, access: Data<Access>) -> HttpR
     {
         held(&access.browsers).end(session);
     }
-    let cookie = browsers::no_cookie(request.app_config().secure());
+    let cookie = browsers::no_cookie(request.conn_data::<Encrypted>().is_some());
     HttpResponse::NoContent().insert_header((SET_COOKIE, cookie)).finish()
 }

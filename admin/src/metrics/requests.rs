@@ -37,10 +37,10 @@ impl Requests {
 /// # Errors
 ///
 /// What the handler says.
-pub(crate) async fn count_request(
+pub(crate) async fn count_request<B: MessageBody + 'static>(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
     let requests = request.app_data::<Data<Arc<Requests>>>().cloned();
     let answer = next.call(request).await;
     if let Some(requests) = requests {
