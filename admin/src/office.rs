@@ -58,7 +58,7 @@ pub struct Settings {
     pub session: Duration,
     /// Connections at once; more wait.
     pub connections_max: usize,
-    /// Connections of one address at once; more are closed.
+    /// Connections of one address at once; more are closed. Three quarters of `connections_max` if that is less.
     pub address_connections_max: usize,
     /// What the daemon knows and the broker does not.
     pub knowledge: Arc<dyn Knowledge>,
@@ -206,7 +206,12 @@ async fn run(
 ) {
     // Whoever has a place can begin a handshake.
     actix_tls::accept::max_concurrent_tls_connect(site.settings.connections_max);
-    let places = Places::new(site.settings.address_connections_max, site.settings.timeout);
+    let settings = &site.settings;
+    let places = Places::new(
+        settings.connections_max,
+        settings.address_connections_max,
+        settings.timeout,
+    );
     let server = || {
         Server::build()
             .workers(WORKERS)

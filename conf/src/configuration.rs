@@ -255,8 +255,8 @@ section! {
         session_secs: u64 = 43_200, Range(60..=2_592_000), "seconds";
         /// Connections of operators at once; more wait.
         connections_max: usize = 128, Range(1..=100_000), "connections";
-        /// Connections of one address at once, so that no address has all of them; more are closed. Behind a proxy all
-        /// operators have one address.
+        /// Connections of one address at once, so that no address has all of them; more are closed. Three quarters of
+        /// connections_max if that is less. Behind a proxy all operators have one address.
         address_connections_max: usize = 96, Range(1..=100_000), "connections";
     }
 }

@@ -27,9 +27,11 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(of_address_max: usize, timeout: Duration) -> Self {
+    /// Of `places_max` places one address has `of_address_max` at most, and never all of them unless there is but one.
+    pub(super) fn new(places_max: usize, of_address_max: usize, timeout: Duration) -> Self {
+        let three_quarters = places_max - places_max.div_ceil(4);
         Self {
-            of_address_max,
+            of_address_max: of_address_max.min(three_quarters).max(1),
             timeout,
             taken: Arc::default(),
         }
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_places_and_gives_them_back() {
-        let places = Places::new(2, Duration::from_secs(1));
+        let places = Places::new(8, 2, Duration::from_secs(1));
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().expect("an address"));
         let first = places.take(one).expect("a place");
         let _second = places.take(one).expect("a place");
@@ -96,5 +98,20 @@ mod tests {
             1,
             "who has gone is forgotten"
         );
+    }
+
+    #[test]
+    fn an_address_leaves_a_quarter_of_the_places_to_others() {
+        for (places_max, asked, granted) in [
+            (128, 96, 96),
+            (128, 4, 4),
+            (20, 96, 15),
+            (6, 6, 4),
+            (2, 9, 1),
+            (1, 1, 1),
+        ] {
+            let places = Places::new(places_max, asked, Duration::from_secs(1));
+            assert_eq!(places.of_address_max, granted, "{asked} of {places_max}");
+        }
     }
 }
