@@ -90,6 +90,40 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_refused_is_quoted_without_its_password() {
+        for (pair, expected) in [
+            (
+                "auth.http_url=http://ann:planted@auth.example.com/x",
+                "http://(secret)@auth.example.com/x",
+            ),
+            ("auth.http_url=ann:planted@127.0.0.1:9/x", "\"(secret)@127.0.0.1:9/x\""),
+            (
+                "auth.http_url=http://ann:pl/planted@127.0.0.1",
+                "\"http://(secret)@127.0.0.1\"",
+            ),
+            ("auth.http_url:http://ann:planted@localhost", "(secret)@localhost"),
+            ("listener.bind=ann:planted@127.0.0.1:1883", "(secret)@127.0.0.1:1883"),
+        ] {
+            let refused = Layers::default().set(pair).load().expect_err("refused").to_string();
+            assert!(refused.contains(expected), "{refused}");
+            assert!(!refused.contains("planted"), "{refused}");
+        }
+        for text in [
+            "[auth]\nhttp_url = [\"http://ann:planted@localhost\"]\n",
+            "[auth]\nsql_url = [\"postgres:planted\"]\n",
+            "[[listeners]]\nbind = \"http://ann:planted@localhost\"\ntransport = \"ann:planted@tcp\"\n",
+        ] {
+            let refused = Layers::default()
+                .text("strowger.toml", text)
+                .load()
+                .expect_err("refused")
+                .to_string();
+            assert!(refused.contains("(secret)"), "{refused}");
+            assert!(!refused.contains("planted"), "{refused}");
+        }
+    }
+
+    #[test]
     fn every_setting_is_listed_and_secrets_are_hidden() {
         let layers = Layers::default().set("auth.sql_url=postgres://ann:planted-secret@db/mqtt");
         let entries = layers.load().expect("good settings").entries().expect("the table");

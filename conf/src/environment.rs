@@ -2,9 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 
+use toml::Value;
+
 use crate::configuration::settings;
 use crate::error::Error;
 use crate::layers::Entry;
+use crate::loaded::shown_refused;
 use crate::nearest::nearest;
 use crate::origin::Origin;
 
@@ -51,7 +54,7 @@ fn utf8<'a>(value: &'a OsStr, origin: &Origin, key: &str) -> Result<&'a str, Err
     value.to_str().ok_or_else(|| Error::NotAllowed {
         origin: origin.clone(),
         key: key.to_owned(),
-        value: format!("{value:?}"),
+        value: shown_refused(key, &Value::String(value.to_string_lossy().into_owned())).to_string(),
         allowed: "text in UTF-8".to_owned(),
     })
 }

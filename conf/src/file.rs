@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use crate::configuration::settings;
 use crate::error::Error;
 use crate::layers::Entry;
+use crate::loaded::shown_refused;
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::table::{Disagreement, Setting, Tables};
@@ -138,7 +139,9 @@ fn check_agreement(
     Err(Error::NotAllowed {
         origin: origin(offset),
         key: format!("{}.{key}", setting.name()),
-        value: written.map_or("missing".to_owned(), |(_, value)| plain(value.get_ref()).to_string()),
+        value: written.map_or("missing".to_owned(), |(_, value)| {
+            shown_refused(key, &plain(value.get_ref())).to_string()
+        }),
         allowed,
     })
 }
@@ -167,7 +170,7 @@ fn check_table(
             return Err(Error::NotAllowed {
                 origin,
                 key: name,
-                value: value.to_string(),
+                value: shown_refused(&key.name(), &value).to_string(),
                 allowed: key.allowed(),
             });
         }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::layers::Entry;
+use crate::loaded::without_what_may_be_a_password;
 use crate::origin::Origin;
 
 /// One flag as it was given.
@@ -20,7 +21,7 @@ impl Flag {
         match self {
             Self::Set(pair) => {
                 let Some((key, value)) = pair.split_once('=') else {
-                    return Err(Error::NotAPair(pair));
+                    return Err(Error::NotAPair(without_what_may_be_a_password(&pair)));
                 };
                 Entry::new(key.trim(), Origin::Flag("--set"), |setting| setting.read(value.trim()))
             }

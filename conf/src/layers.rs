@@ -9,7 +9,7 @@ use toml::Value;
 use crate::configuration::{Configuration, settings};
 use crate::error::Error;
 use crate::flag::Flag;
-use crate::loaded::Loaded;
+use crate::loaded::{Loaded, shown_refused};
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::table::Setting;
@@ -122,7 +122,7 @@ impl Entry {
             });
         };
         let value = read(setting);
-        let written = value.to_string();
+        let written = shown_refused(name, &value).to_string();
         match setting.check(value) {
             Some(value) => Ok(Self { setting, value, origin }),
             None => Err(Error::NotAllowed {

@@ -16,12 +16,23 @@ const HIDDEN: &str = "(secret)";
 
 /// The value of a setting as it may be shown: without what is secret in it.
 pub(crate) fn shown(key: &str, value: &Value) -> Value {
+    hide(key, value, without_password)
+}
+
+/// As [`shown`], of a value that is refused: it may be an address with a slip in it.
+pub(crate) fn shown_refused(key: &str, value: &Value) -> Value {
+    hide(key, value, without_what_may_be_a_password)
+}
+
+fn hide(key: &str, value: &Value, cleaned: fn(&str) -> String) -> Value {
     match value {
         Value::String(text) if SECRETS.contains(&key) && !text.is_empty() => Value::String(HIDDEN.to_owned()),
-        Value::String(text) => Value::String(without_password(text)),
-        Value::Array(values) => Value::Array(values.iter().map(|value| shown(key, value)).collect()),
+        Value::String(text) => Value::String(cleaned(text)),
+        Value::Array(values) => Value::Array(values.iter().map(|value| hide(key, value, cleaned)).collect()),
         Value::Table(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.clone(), shown(key, value)));
+            let fields = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), hide(key, value, cleaned)));
             Value::Table(fields.collect())
         }
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => value.clone(),
@@ -41,6 +52,17 @@ fn without_password(text: &str) -> String {
         Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{path}"),
         None => text.to_owned(),
     }
+}
+
+/// A text without what stands before the last `@`, if a colon is there too.
+pub(crate) fn without_what_may_be_a_password(text: &str) -> String {
+    let Some((before, after)) = text.rsplit_once('@').filter(|(before, _)| before.contains(':')) else {
+        return text.to_owned();
+    };
+    let scheme = before
+        .split_once("://")
+        .map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    format!("{scheme}{HIDDEN}@{after}")
 }
 
 /// A configuration that was read. Its Display is TOML: each value with its origin in a comment, secrets apart.

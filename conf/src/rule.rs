@@ -50,7 +50,14 @@ pub(crate) const ANY: Rule = Rule {
 };
 
 fn is_url(text: &str) -> bool {
-    let host_of = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+    // A browser's parser takes a backslash for a slash. A name and a password may stand before the host.
+    let host_of = |rest: &str| {
+        let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+        authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host)
+            .to_owned()
+    };
     let is_local = |host: &str| {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
         ["localhost", "127.0.0.1", "[::1]"].contains(&name)

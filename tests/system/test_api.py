@@ -215,6 +215,8 @@ def test_open_metrics_are_not_read_by_a_name_that_leads_here(tmp_path):
             assert office.ask("GET", "/livez", headers=headers)[0] == 200, host
         headers = {"Host": "evil.example.net"}
         assert office.ask("GET", "/metrics", office.tokens["viewer"], headers=headers)[0] == 200
+        # Whoever sends a token is told what is wrong with it.
+        assert [office.ask("GET", "/metrics", "wrong", headers=headers)[0] for _ in range(3)] == [401, 401, 429]
     finally:
         office.close()
 
@@ -419,6 +421,10 @@ def test_settings_hide_what_holds_a_password(tmp_path):
     # A broker with such a setting needs the server; what it would print shows the same table.
     shown = run("serve", "--print-conf", "--set", f"auth.sql_url=postgres://ann:{SQL_PASSWORD}@db/mqtt", check=False)
     assert SQL_PASSWORD not in shown
+    # What is said of an address that is refused goes to the log as well.
+    refused = ("--set", f"auth.http_url=http://ann:{PASSWORD}@auth.example.com/x")
+    told = subprocess.run([STROWGER, "serve", "--print-conf", *refused], capture_output=True, text=True, timeout=30)
+    assert told.returncode and "auth.http_url" in told.stderr and PASSWORD not in told.stdout + told.stderr
 
 
 def test_a_subscription_that_is_taken_is_gone_with_the_answer(office):

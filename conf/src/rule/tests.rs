@@ -1,4 +1,4 @@
-use super::{BIND, LISTEN, LOG_LEVEL, PATH, TOPIC_FILTER};
+use super::{BIND, LISTEN, LOG_LEVEL, PATH, TOPIC_FILTER, URL_OR_NONE};
 
 #[test]
 fn an_address_is_a_host_and_a_port() {
@@ -93,4 +93,29 @@ fn a_topic_filter_has_wildcards_as_levels_of_their_own() {
     }
     assert!((TOPIC_FILTER.holds)(&"a".repeat(65_535)));
     assert!(!(TOPIC_FILTER.holds)(&"a".repeat(65_536)));
+}
+
+#[test]
+fn plain_http_stays_on_this_machine_whoever_is_named_before_the_host() {
+    for good in [
+        "",
+        "https://auth.example.com/mqtt",
+        "https://ann:word@auth.example.com",
+        "http://localhost:9/x",
+        "http://ann:word@127.0.0.1:9/x",
+        "http://ann:w@rd@[::1]:9",
+    ] {
+        assert!((URL_OR_NONE.holds)(good), "{good}");
+    }
+    for bad in [
+        "ann:word@127.0.0.1:9/x",
+        "https://",
+        "https://ann:word@",
+        "http://auth.example.com",
+        "http://127.0.0.1:word@auth.example.com/x",
+        "http://auth.example.com/@127.0.0.1",
+        "http://auth.example.com\\@127.0.0.1",
+    ] {
+        assert!(!(URL_OR_NONE.holds)(bad), "{bad}");
+    }
 }
