@@ -126,6 +126,19 @@ def test_a_connect_is_refused_and_held(ruled, version):
         assert time.monotonic() - began < 0.3
 
 
+@pytest.mark.parametrize("version", BOTH)
+def test_who_is_held_at_the_door_is_told_of_a_stop(ruled, version):
+    """A CONNECT that waits for a rule is refused: server unavailable."""
+    broker = ruled(rule("slow", ["connect"], "{ block_ms = 60000 }", when="client.id == 'slow'"))
+    with Wire(broker.address, version) as wire:
+        wire.send(connect("slow", version))
+        time.sleep(1)
+        broker.terminate()
+        answer = wire.expect(Kind.CONNACK, timeout=20)
+        assert answer.reason == (0x88 if version == V5 else 3)
+    assert broker.process.wait(30) == 0, broker.log()
+
+
 def test_a_publish_is_held_and_dropped_in_silence(ruled):
     broker = ruled(
         rule("twice", ["publish"], "{ block_ms = 200 }", topics=["slow"], when="!rate('m', 1, 1)"),

@@ -244,16 +244,16 @@ impl Opening {
                     return None;
                 }
                 Admission::Held(held, millis) => {
-                    if timeout(Duration::from_millis(millis), desk.barred()).await.is_ok() {
-                        desk.with_line(|line| line.forget_held(*held));
-                        self.record_refused(&client, "the broker ends", &[]);
-                        return None;
-                    }
+                    let is_barred = timeout(Duration::from_millis(millis), desk.barred()).await.is_ok();
+                    let refusal = if is_barred {
+                        Some(Refusal::ServerUnavailable)
+                    } else {
+                        self.is_banned(&client, &names).then_some(Refusal::Banned)
+                    };
                     let now = self.desk.clock.now();
-                    let is_banned = self.is_banned(&client, &names);
-                    admission = self.desk.with_line(|line| match is_banned {
-                        true => line.reject_held(*held, Refusal::Banned, now),
-                        false => line.admit_held(*held, now),
+                    admission = self.desk.with_line(|line| match refusal {
+                        Some(refusal) => line.reject_held(*held, refusal, now),
+                        None => line.admit_held(*held, now),
                     });
                 }
             }

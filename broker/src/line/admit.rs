@@ -109,11 +109,6 @@ impl Line {
         self.refuse(held.exchange.resume().stop(refusal).into(), &held.connect)
     }
 
-    /// Gives up a CONNECT that was held: its connection is gone.
-    pub fn forget_held(&mut self, held: HeldConnect) {
-        self.turn.end(held.exchange.cancel());
-    }
-
     /// The CONNACK that answers a CONNECT that broke a rule, where the standard has one for it.
     ///
     /// `first` is what the connection has sent: only a client that has shown that it speaks 5.0 understands a CONNACK
