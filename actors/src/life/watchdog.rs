@@ -77,16 +77,20 @@ async fn all_answer(lines: &[Addr<SessionActor>]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::operations::life::{Declined, UpgradeOrder};
     use crate::process::{Past, Successor};
 
-    /// A service manager that is told of what goes on alone.
-    struct Manager;
+    /// A service manager that is told of what goes on alone, and counts how often.
+    #[derive(Default)]
+    struct Manager(AtomicUsize);
 
     impl Process for Manager {
         fn tell(&self, moment: Moment) {
             assert!(matches!(moment, Moment::Busy { .. }));
+            self.0.fetch_add(1, Ordering::Relaxed);
         }
 
         fn watchdog(&self) -> Option<Duration> {
@@ -107,14 +111,18 @@ mod tests {
     /// Who hangs for ever is not alive.
     #[test]
     fn a_pulse_ends_with_its_limit() {
-        let process: Arc<dyn Process> = Arc::new(Manager);
-        let pulse = Pulse::begin(&process, Duration::from_millis(100));
-        let deadline = clock::deadline(Duration::from_secs(60));
-        // The thread has the other handle.
-        while Arc::strong_count(&process) > 1 {
-            assert!(!clock::until(deadline).is_zero(), "it goes on");
+        let manager = Arc::new(Manager::default());
+        let process: Arc<dyn Process> = Arc::clone(&manager) as Arc<dyn Process>;
+        let begun = clock::instant();
+        let pulse = Pulse::begin(&process, Duration::from_secs(1));
+        // The thread has a handle of its own.
+        while Arc::strong_count(&process) > 2 {
+            assert!(clock::since(begun) < Duration::from_secs(60), "it goes on");
             std::thread::sleep(Duration::from_millis(10));
         }
+        assert!(clock::since(begun) >= Duration::from_secs(1), "it ends early");
+        let words = manager.0.load(Ordering::Relaxed);
+        assert!(words >= 2, "{words} words within a limit of a hundred beats");
         drop(pulse);
     }
 }
