@@ -201,6 +201,8 @@ pub(crate) struct StoreActor {
     applied: Vec<u64>,
     told: Vec<Progress>,
     health: Health,
+    /// Why nothing is promised any more.
+    failed: Option<String>,
     /// What found no room.
     held: Vec<Errand>,
     /// Questions that the engine could not answer.
@@ -258,6 +260,7 @@ impl StoreActor {
             clock,
             settings,
             health: Health::Well,
+            failed: None,
             held: Vec::new(),
             unanswered: Vec::new(),
             counts: VecDeque::new(),
@@ -303,9 +306,8 @@ impl StoreActor {
             }
         }
         self.give_up_backup("the broker stops");
-        if self.health == Health::Failed {
-            // It was told when it failed.
-            return Ok(());
+        if let Some(why) = self.failed {
+            return Err(why);
         }
         let Err(error) = self.archive.commit(storage::Durability::Power) else {
             return Ok(());

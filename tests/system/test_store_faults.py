@@ -183,6 +183,35 @@ def test_a_disk_that_does_not_sync_is_not_waited_for_for_ever(restartable):
     postbox.check()
 
 
+@needs_root
+@pytest.mark.parametrize("secs", [1, 20])
+def test_a_full_disk_keeps_no_stop_from_its_end(restartable, small_disk, secs):
+    """What finds no room was never acknowledged: the store ends, however little time it has for that, and it is a stop."""
+    settings = [f"storage.close_timeout_secs={secs}", "broker.drain_timeout_secs=1", *SMALL, *LONG_QUEUES]
+    broker = restartable(*settings, data=small_disk.point / "data").start()
+    postbox = Postbox(broker)
+    small_disk.fill(but_bytes=0)
+    with Wire.open(broker.address) as pub:
+        waiting = fill_up(postbox, pub)
+        broker.process.terminate()
+        assert broker.process.wait(60) == 0, broker.log()
+    assert "look after the medium" not in broker.log()
+    small_disk.free()
+    broker.start()
+    if not waiting:
+        postbox.check()
+
+
+@needs_strace
+def test_a_sync_that_fails_at_the_end_is_no_stop(restartable):
+    broker = restartable("storage.durability=os").start()
+    postbox = Postbox(broker)
+    with Wire.open(broker.address) as pub, failing(broker, "fdatasync,fsync", "EIO"):
+        assert postbox.post(pub, "acknowledged for less than the disk") == 0
+        broker.process.terminate()
+        assert broker.process.wait(60) == 74, broker.log()
+
+
 @needs_strace
 @pytest.mark.parametrize("error,is_passing", [("ENOSPC", True), ("EIO", False)], ids=["ENOSPC", "EIO"])
 def test_a_failed_write_is_refused_and_leaves_no_trace(restartable, error, is_passing):

@@ -301,6 +301,9 @@ impl StoreActor {
             "the store failed: nothing more is acknowledged; mend the medium and restart the broker, what was acknowledged is kept"
         );
         self.give_up_backup("the store has failed");
+        self.failed = Some(format!(
+            "the store failed, and nothing was promised from then on: {error}"
+        ));
         self.turn(Health::Failed, "");
     }
 
