@@ -138,9 +138,10 @@ impl Life<'_> {
         let watchdog = watchdog::watch(Arc::clone(self.process), self.lines.to_vec());
         let watchdog = actix_rt::spawn(watchdog);
         let mut beside = Beside::default();
+        let stop = self.stop.clone();
         let end = loop {
             let turn = tokio::select! {
-                who = self.stop.comes() => Turn::Stop(who),
+                who = stop.comes() => Turn::Stop(who),
                 _ = signals.hup.recv() => Turn::Reload,
                 _ = signals.usr1.recv() => Turn::ReopenLog,
                 Some(wish) = self.helm.wishes.recv() => Turn::Wish(wish),
@@ -150,10 +151,16 @@ impl Life<'_> {
                 Turn::Stop(who) => break End::Stop(who),
                 Turn::Reload => {
                     self.process.reopen_log();
-                    drop(self.reload("SIGHUP").await);
+                    if let Err(who) = unless(&stop, self.reload("SIGHUP")).await {
+                        break End::Stop(who);
+                    }
                 }
                 Turn::ReopenLog => self.process.reopen_log(),
-                Turn::Wish(wish) => self.grant(wish, &mut beside).await,
+                Turn::Wish(wish) => {
+                    if let Err(who) = unless(&stop, self.grant(wish, &mut beside)).await {
+                        break End::Stop(who);
+                    }
+                }
                 Turn::Checked(Ok(successor), reply) => {
                     drop(reply.send(Ok(())));
                     // The caller hears of it before the socket is closed.
@@ -176,7 +183,7 @@ impl Life<'_> {
         end
     }
 
-    async fn grant(&mut self, wish: Wish, beside: &mut Beside) {
+    async fn grant(&self, wish: Wish, beside: &mut Beside) {
         // A caller who has gone needs no answer.
         match wish {
             Wish::Reload(reply) => drop(reply.send(self.reload("operator").await)),
@@ -288,6 +295,16 @@ impl Life<'_> {
     fn check(&self, order: UpgradeOrder) -> JoinHandle<Result<Successor, Declined>> {
         let (process, sockets) = (Arc::clone(self.process), self.doors.keys());
         spawn_blocking(move || process.check_upgrade(&order, &sockets))
+    }
+}
+
+/// Does what was wished for, unless somebody wants the broker to stop: a line may not answer. What is half done then ends
+/// with the broker. What a stop has given up itself is told to whoever wished for it.
+async fn unless<T>(stop: &Stop, granted: impl Future<Output = T>) -> Result<T, &'static str> {
+    tokio::select! {
+        biased;
+        granted = granted => Ok(granted),
+        who = stop.comes() => Err(who),
     }
 }
 
