@@ -46,8 +46,8 @@ mod closing;
 /// What a start after an upgrade may take before the service manager's watchdog is told no more: as long as its unit gives
 /// any other start.
 const START_LIMIT: Duration = Duration::from_secs(300);
-/// What an end may take beyond its two bounds before that watchdog is told no more.
-const LAST_THREADS: Duration = Duration::from_secs(15);
+/// What an end may take beyond its two bounds before that watchdog is told no more: lines and threads that do not answer.
+const LAST_THREADS: Duration = Duration::from_secs(25);
 /// For tasks that block to end with the broker.
 const LAST_TASKS: Duration = Duration::from_secs(1);
 /// Between two looks for retained messages whose time is over.
@@ -127,9 +127,30 @@ pub fn run(
     ended
 }
 
-/// What a line's futures run on. Whoever has it need not wait for its blocking tasks when it ends.
+/// What futures run on. Whoever has it need not wait for its blocking tasks when it ends.
 fn runtime() -> io::Result<Arc<Runtime>> {
     Builder::new_current_thread().enable_all().build().map(Arc::new)
+}
+
+/// Holds the runtime of a line. Whoever drops it when the line has ended waits for none of its blocking tasks, as a
+/// question to a server of names, and may be a future of another runtime.
+struct LineRuntime(Option<Arc<Runtime>>);
+
+impl LineRuntime {
+    /// A runtime for the line, and what holds it.
+    fn build() -> io::Result<(Arc<Runtime>, Self)> {
+        let runtime = runtime()?;
+        let held = Self(Some(Arc::clone(&runtime)));
+        Ok((runtime, held))
+    }
+}
+
+impl Drop for LineRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take().and_then(Arc::into_inner) {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 async fn live(
@@ -212,7 +233,6 @@ fn brain(index: u16, settings: &Settings, presence: Arc<Presence>, tables: Share
     line
 }
 
-/// Has the lines wait so long for clients of the binary before this one.
 /// Finds out whether the files that the settings name are good, as [`run`] would read them: certificates of listeners, users
 /// and bans, rights, and what the data directory says of itself. Nothing is opened, locked or changed.
 ///
@@ -225,6 +245,7 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     Ok(settings.store.as_ref().map_or(Ok(()), store::check)?)
 }
 
+/// Has the lines wait so long for clients of the binary before this one.
 async fn await_returns(lines: &[Addr<SessionActor>], clock: Clock, grace: Duration) -> Result<(), StartError> {
     let until = clock.now().plus(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
     for line in lines {
@@ -235,7 +256,7 @@ async fn await_returns(lines: &[Addr<SessionActor>], clock: Clock, grace: Durati
 
 /// All actors of a broker.
 struct House {
-    arbiters: Vec<(Arbiter, Arc<Runtime>)>,
+    arbiters: Vec<(Arbiter, LineRuntime)>,
     lines: Vec<Addr<SessionActor>>,
     router: Addr<RouterActor>,
     tables: SharedTables,
@@ -274,9 +295,8 @@ impl House {
         let mut lines = Vec::new();
         for (index, postbox) in (0..settings.lines).zip(&postboxes) {
             let store = channel.as_ref().map(|(addr, _)| (addr.clone(), Arc::clone(postbox)));
-            let runtime = runtime()?;
-            let shared = Arc::clone(&runtime);
-            let arbiter = Arbiter::try_with_tokio_rt(move || Ok(shared))?;
+            let (runtime, held) = LineRuntime::build()?;
+            let arbiter = Arbiter::try_with_tokio_rt(move || Ok(runtime))?;
             let (tables, presence) = (tables.clone(), Arc::clone(&presence));
             let (inboxes, router) = (Arc::clone(&inboxes), router.clone());
             let (settings, chain, overload) = (settings.clone(), Arc::clone(&access.chain), Arc::clone(&overload));
@@ -295,7 +315,7 @@ impl House {
                 };
                 SessionActor::new(Rc::new(Desk::new(index, line, settings.of_line(), ways)))
             });
-            arbiters.push((arbiter, runtime));
+            arbiters.push((arbiter, held));
             lines.push(line);
         }
         // Before anything that the store holds is published: wills of clients that were there when the broker ended.
@@ -389,5 +409,18 @@ impl House {
             version: settings.version.clone(),
             course,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threads may be refused: then a runtime without its thread ends within a future of another one.
+    #[actix_rt::test]
+    async fn the_runtime_of_a_line_may_end_within_a_future() {
+        let (runtime, held) = LineRuntime::build().expect("a runtime");
+        drop(runtime);
+        drop(held);
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use actix::Addr;
 use auth::Chain;
@@ -34,7 +35,7 @@ impl QuicHouse {
         match *self {}
     }
 
-    pub(crate) fn stop(self) {
+    pub(crate) fn stop(self) -> JoinHandle<()> {
         match self {}
     }
 }

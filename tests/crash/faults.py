@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -61,6 +62,48 @@ def failing(broker, calls, error):
 def delaying(broker, calls, secs):
     """While this lasts, these system calls of the broker begin so much later."""
     return injecting(broker, calls, f"delay_enter={secs * 1_000_000}")
+
+
+@contextlib.contextmanager
+def a_stuck_line(broker):
+    """While this lasts, one line of the broker does nothing: its thread does not come back from its wait.
+
+    Nor is the end of the process seen before this is over; `await_zombie` says that it came.
+    """
+    tasks = sorted(pathlib.Path(f"/proc/{broker.process.pid}/task").iterdir(), key=lambda task: int(task.name))
+    names = [(task / "comm").read_text().strip() for task in tasks]
+    # The thread of the store is begun behind those of the lines.
+    line = tasks[names.index("store") - 1]
+    command = ["strace", "-o", os.devnull, "-e", "trace=epoll_wait", "-e", "inject=epoll_wait:delay_enter=900000000"]
+    tracer = subprocess.Popen([*command, "-p", line.name], stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 10
+        while f"TracerPid:\t{tracer.pid}" not in (line / "status").read_text():
+            if tracer.poll() is not None:
+                pytest.skip(f"strace may not trace here: {tracer.stderr.read().strip()}")
+            assert time.monotonic() < deadline, "strace did not attach within 10 s"
+            time.sleep(0.02)
+        # The wait that was under way ends once more: when somebody comes whom the line serves.
+        stuck = 0
+        while stuck < 25:
+            assert time.monotonic() < deadline, "the line does not get stuck within 10 s"
+            socket.create_connection(broker.address, timeout=5).close()
+            time.sleep(0.02)
+            # Every traced call stops it for a moment.
+            stuck = stuck + 1 if "State:\tt" in (line / "status").read_text() else 0
+        yield
+    finally:
+        tracer.kill()
+        tracer.wait()
+
+
+def await_zombie(broker, within):
+    """Waits until the process of the broker has ended, also if a tracer keeps its exit code for itself."""
+    status = pathlib.Path(f"/proc/{broker.process.pid}/status")
+    deadline = time.monotonic() + within
+    while "State:\tZ" not in status.read_text():
+        assert time.monotonic() < deadline, f"the broker did not end within {within} s:\n{broker.log()}"
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager

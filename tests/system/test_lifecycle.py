@@ -9,6 +9,7 @@ import time
 
 import exchange
 import pytest
+from faults import a_stuck_line, await_zombie, needs_strace
 from wire import V5, V311, Kind, Will, Wire, publish
 
 pytestmark = pytest.mark.strowger
@@ -47,6 +48,52 @@ def test_a_stop_with_traffic_is_bounded(start):
     began = time.monotonic()
     assert broker.stop(within=8) == 0
     assert time.monotonic() - began < 6
+
+
+def test_a_stop_without_a_time_for_goodbyes_says_them_all_the_same(start):
+    broker = start("--set", "broker.drain_timeout_secs=0")
+    watches = [Wire.open(broker.address, f"watch-{number}") for number in range(4)]
+    for watch in watches:
+        watch.subscribe("will", qos=1)
+    Wire.open(broker.address, "doomed", will=Will("will", b"stopped", qos=1))
+    broker.terminate()
+    for watch in watches:
+        came = watch.expect_closed(within=20)
+        assert came[-1].reason == 0x8B, broker.log()
+        assert [packet.topic for packet in came if packet.kind == Kind.PUBLISH] == ["will"]
+    assert broker.process.wait(30) == 0, broker.log()
+
+
+@needs_strace
+def test_a_line_that_does_not_answer_costs_the_store_no_time(start):
+    """The medium is well: what the end waited for in vain is the line, and the others are told goodbye."""
+    broker = start("--set", "broker.drain_timeout_secs=1", "--set", "storage.close_timeout_secs=1")
+    # Each line has some of them.
+    clients = [Wire.open(broker.address) for _ in range(12)]
+    with a_stuck_line(broker):
+        broker.terminate()
+        await_zombie(broker, within=60)
+    assert broker.process.wait(30) == 0, broker.log()
+    assert "a line does not end" in broker.log() and "look after the medium" not in broker.log()
+    came = [client.expect_closed(within=5) for client in clients]
+    assert any(packets and packets[-1].reason == 0x8B for packets in came), came
+
+
+@needs_strace
+@pytest.mark.parametrize("wish,begun", [("reload", "reading settings"), ("drain", "draining"), ("upgrade", "making way")])
+def test_a_line_that_does_not_answer_keeps_no_stop(start, tmp_path, wish, begun):
+    """Nor does what else was wished for and waits for that line."""
+    broker = start("--set", "broker.drain_timeout_secs=1")
+    with a_stuck_line(broker):
+        directory = tmp_path / f"store-{broker.port}"
+        asker = subprocess.Popen(
+            [exchange.STROWGER, wish, "--data-dir", directory], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        await_log(broker, begun)
+        broker.terminate()
+        await_zombie(broker, within=60)
+    assert broker.process.wait(30) == 0, broker.log()
+    assert asker.wait(30) != 0
 
 
 def await_log(broker, words, within=20):

@@ -3,6 +3,9 @@
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use actix::Addr;
+use broker::durable::Health;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Ending, House};
@@ -12,16 +15,22 @@ use crate::message::{AwaitsStore, Drain, Lingering, MarkStore, Suspend};
 use crate::process::Successor;
 use crate::quic::QuicHouse;
 use crate::reload::OpenDoors;
+use crate::session::SessionActor;
 use crate::settings::EndsWithin;
+use crate::store::StoreAddr;
 
 /// How often a stopping broker looks whether all clients have left.
 const LINGER_POLL: Duration = Duration::from_millis(20);
 /// How often it looks whether a thread has ended.
 const THREAD_POLL: Duration = Duration::from_millis(5);
+/// For each step to be taken by all lines, or a quarter of the time for goodbyes if that is longer.
+const STEP_LIMIT: Duration = Duration::from_secs(2);
 /// For the store to take what the last goodbyes left, when the broker stops.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
 /// For the lines to end, when they have nothing left to do.
 const LINES_LIMIT: Duration = Duration::from_secs(5);
+/// For the thread of QUIC to end, which says goodbye to its clients.
+const QUIC_LIMIT: Duration = Duration::from_secs(3);
 /// For clients to take their goodbye when another binary takes over: each moment is one in which nobody is served.
 const HANDOVER_LINGER: Duration = Duration::from_secs(2);
 /// A wait that is longer is told of, and told of again after as long.
@@ -45,7 +54,7 @@ impl House {
                     .tell("drain", || format!("stopping on {who}: all clients are sent away"));
                 self.drain(within.goodbye).await;
                 let kept = self.stop(within.store).await;
-                quic.into_iter().for_each(QuicHouse::stop);
+                end_quic(quic).await;
                 open_doors.remove_files();
                 kept.map_or_else(Ending::CutShort, |()| Ending::Stopped)
             }
@@ -57,7 +66,7 @@ impl House {
                 );
                 self.suspend(within.goodbye).await;
                 let kept = self.stop(within.store).await;
-                quic.into_iter().for_each(QuicHouse::stop);
+                end_quic(quic).await;
                 match kept {
                     Ok(()) => make_way(stop, open_doors, successor),
                     Err(why) => {
@@ -71,20 +80,19 @@ impl House {
 
     /// Stops in order: doors, wills while their receivers are there, goodbyes; then waits for what is being written.
     async fn drain(&self, limit: Duration) {
-        let deadline = Instant::from_std(clock::deadline(limit));
-        let drained = timeout_at(deadline, async {
-            for step in [Drain::Close, Drain::Bar, Drain::Wills, Drain::Goodbye] {
-                if step == Drain::Goodbye {
-                    // What is under way is acknowledged before the connection ends.
-                    self.keep_promises(limit / 2).await;
-                }
-                self.step(step).await;
-            }
+        let deadline = clock::deadline(limit);
+        let patience = STEP_LIMIT.max(limit / 4);
+        self.step(&[Drain::Close, Drain::Bar], patience).await;
+        self.step(&[Drain::Wills], patience).await;
+        // What is under way is acknowledged before the connection ends.
+        self.keep_promises((limit / 2).min(clock::until(deadline))).await;
+        self.step(&[Drain::Goodbye], patience).await;
+        let left = timeout_at(Instant::from_std(deadline), async {
             while self.lingering().await > 0 {
                 sleep(LINGER_POLL).await;
             }
         });
-        match drained.await {
+        match left.await {
             Ok(()) => tracing::info!("all clients have left"),
             Err(_) => tracing::warn!(
                 after_ms = limit.as_millis(),
@@ -96,15 +104,13 @@ impl House {
     /// Accepts nobody, waits for what is promised, and ends all connections in such a way that their clients return to
     /// what the store holds.
     async fn suspend(&self, limit: Duration) {
-        for step in [Drain::Close, Drain::Bar] {
-            self.step(step).await;
-        }
+        self.step(&[Drain::Close, Drain::Bar], STEP_LIMIT.max(limit / 4)).await;
         // What is under way is acknowledged before the connection ends.
         self.keep_promises(limit / 2).await;
         let left = timeout(HANDOVER_LINGER.min(limit), async {
             // Those who were on their way in come after the others.
             loop {
-                self.suspend_all().await;
+                self.each_line(suspend_all).await;
                 if self.lingering().await == 0 {
                     return;
                 }
@@ -118,77 +124,90 @@ impl House {
         }
     }
 
-    async fn step(&self, step: Drain) {
-        for line in &self.lines {
-            if line.send(step).await.is_err() {
-                tracing::error!(?step, "a line ended before the broker did");
+    /// Has all lines take steps, and waits until they have; a line that does not answer keeps nobody else from hearing of
+    /// them.
+    async fn step(&self, steps: &[Drain], patience: Duration) {
+        let each = |step: &Drain| self.lines.iter().map(|line| line.send(*step)).collect::<Vec<_>>();
+        let sent: Vec<_> = steps.iter().flat_map(each).collect();
+        let answered = timeout(patience, async {
+            for answer in sent {
+                if answer.await.is_err() {
+                    tracing::error!(?steps, "a line ended before the broker did");
+                }
             }
+        });
+        if answered.await.is_err() {
+            tracing::error!(
+                ?steps,
+                after_ms = patience.as_millis(),
+                "a line does not answer; the end goes on without it"
+            );
         }
     }
 
-    async fn suspend_all(&self) {
+    /// Does something with all lines at once, until it is done with each.
+    async fn each_line<F: Future<Output = ()> + 'static>(&self, what: impl Fn(Addr<SessionActor>) -> F) {
+        let mut under_way = JoinSet::new();
         for line in &self.lines {
-            let mut next = Some(0);
-            while let Some(from) = next {
-                next = line.send(Suspend(from)).await.ok().and_then(|slice| slice.next);
+            under_way.spawn_local(what(line.clone()));
+        }
+        while let Some(done) = under_way.join_next().await {
+            if let Err(error) = done {
+                tracing::error!(%error, "what a line was asked for at the end of the broker has failed");
             }
         }
     }
 
     /// Waits until the store has what the lines have for it at this moment. Clients who go on publishing have no end.
     async fn keep_promises(&self, limit: Duration) {
-        let mut marks = Vec::new();
-        for line in &self.lines {
-            marks.push(line.send(MarkStore).await.unwrap_or(0));
-        }
-        self.await_store(&marks, limit).await;
+        self.await_store(limit, |line| async move {
+            let mark = line.send(MarkStore).await.unwrap_or(0);
+            await_mark(line, mark).await;
+        })
+        .await;
     }
 
-    /// Waits until the store has what the lines have for it, up to a mark for each; no longer than `limit`, for it may
-    /// have no room.
-    async fn await_store(&self, marks: &[u64], limit: Duration) {
-        let kept = timeout(limit, async {
-            for (line, mark) in self.lines.iter().zip(marks) {
-                while line.send(AwaitsStore(*mark)).await.unwrap_or(false) {
-                    sleep(LINGER_POLL).await;
-                }
-            }
-        });
-        if kept.await.is_err() {
+    /// Waits for the store no longer than `limit`, for it may have no room.
+    async fn await_store<F: Future<Output = ()> + 'static>(
+        &self,
+        limit: Duration,
+        until: impl Fn(Addr<SessionActor>) -> F,
+    ) {
+        if limit.is_zero() {
+            return;
+        }
+        if timeout(limit, self.each_line(until)).await.is_err() {
             tracing::warn!("the store did not take everything in time; what it did not take was not acknowledged");
         }
     }
 
     async fn lingering(&self) -> usize {
+        let asked: Vec<_> = self.lines.iter().map(|line| line.send(Lingering)).collect();
         let mut total = 0;
-        for line in &self.lines {
-            total += line.send(Lingering).await.unwrap_or(0);
+        for answer in asked {
+            total += answer.await.unwrap_or(0);
         }
         total
     }
 
-    /// Ends the lines, then the store, all within `limit`.
+    /// Ends the lines, then the store, which has `limit` for itself.
     ///
     /// # Errors
     ///
     /// What the store has not written and synced, and why.
     async fn stop(mut self, limit: Duration) -> Result<(), String> {
-        let deadline = clock::deadline(limit);
         drop(self.control.take());
-        let everything = vec![u64::MAX; self.lines.len()];
-        self.await_store(&everything, STORE_LIMIT.min(limit)).await;
-        self.end_lines(limit).await;
+        // Without room it takes nothing more, and nothing that waits for it was acknowledged.
+        let takes = |(addr, _): &(StoreAddr, _)| addr.figures().health == Health::Well;
+        if self.store.as_ref().is_some_and(takes) {
+            self.await_store(STORE_LIMIT, |line| await_mark(line, u64::MAX)).await;
+        }
+        self.end_lines().await;
         let Some((addr, thread)) = self.store else {
             return Ok(());
         };
         addr.stop();
-        if !has_ended(
-            &thread,
-            "the store, which writes and syncs what it has",
-            clock::until(deadline),
-        )
-        .await
-        {
+        if !has_ended(&thread, "the store, which writes and syncs what it has", limit).await {
             let figures = addr.figures();
             let why = format!(
                 "the store did not write and sync what it has within {} s (storage.close_timeout_secs): {} batches of {} \
@@ -206,7 +225,7 @@ impl House {
             .unwrap_or_else(|_| Err("the store ended in a panic".to_owned()))
     }
 
-    async fn end_lines(&mut self, limit: Duration) {
+    async fn end_lines(&mut self) {
         let lines = std::mem::take(&mut self.arbiters);
         for (arbiter, _) in &lines {
             arbiter.stop();
@@ -216,20 +235,32 @@ impl House {
                 if arbiter.join().is_err() {
                     tracing::error!("a line ended in a panic");
                 }
-                // A question to a server of names, as one task of those that block, has no use any more.
-                if let Some(runtime) = std::sync::Arc::into_inner(runtime) {
-                    runtime.shutdown_background();
-                }
+                drop(runtime);
             }
         };
         match Builder::new().name("last".to_owned()).spawn(join) {
             Ok(thread) => {
-                if !has_ended(&thread, "the lines", LINES_LIMIT.min(limit)).await {
+                if !has_ended(&thread, "the lines", LINES_LIMIT).await {
                     tracing::error!("a line does not end, and is left behind");
                 }
             }
             Err(error) => tracing::warn!(%error, "the lines are told to end, and nobody waits for them"),
         }
+    }
+}
+
+/// Ends all connections of a line, slice by slice.
+async fn suspend_all(line: Addr<SessionActor>) {
+    let mut next = Some(0);
+    while let Some(from) = next {
+        next = line.send(Suspend(from)).await.ok().and_then(|slice| slice.next);
+    }
+}
+
+/// Waits until the store has what a line has for it, up to a mark.
+async fn await_mark(line: Addr<SessionActor>, mark: u64) {
+    while line.send(AwaitsStore(mark)).await.unwrap_or(false) {
+        sleep(LINGER_POLL).await;
     }
 }
 
@@ -253,6 +284,18 @@ async fn has_ended<T>(thread: &JoinHandle<T>, what: &str, limit: Duration) -> bo
         sleep(THREAD_POLL).await;
     }
     true
+}
+
+/// Ends the thread of QUIC, when the lines have ended.
+async fn end_quic(quic: Option<QuicHouse>) {
+    let Some(thread) = quic.map(QuicHouse::stop) else {
+        return;
+    };
+    if !has_ended(&thread, "the thread of QUIC", QUIC_LIMIT).await {
+        tracing::error!("the thread of QUIC does not end, and is left behind");
+    } else if thread.join().is_err() {
+        tracing::error!("the thread of QUIC ended in a panic");
+    }
 }
 
 /// Leaves the sockets to another binary, unless the broker was told to stop while it closed.
