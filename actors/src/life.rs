@@ -320,3 +320,19 @@ async fn checked(check: &mut Option<Check>) -> (Result<Successor, Declined>, Rep
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_rt::test]
+    async fn what_never_ends_keeps_no_stop() {
+        let sender = watch::Sender::new(None);
+        let stop = Stop(sender.subscribe());
+        assert_eq!(unless(&stop, async { 1 }).await, Ok(1));
+        sender.send_replace(Some("SIGTERM"));
+        assert_eq!(unless(&stop, pending::<()>()).await, Err("SIGTERM"));
+        // What hears of the stop itself has the last word.
+        assert_eq!(unless(&stop, async { 1 }).await, Ok(1));
+    }
+}
