@@ -312,6 +312,14 @@ def test_who_has_not_sent_connect_keeps_no_upgrade(start):
     assert "did not take their goodbye" not in broker.log()
 
 
+def test_an_upgrade_without_a_time_for_goodbyes_says_them_all_the_same(start):
+    broker = start("--set", "broker.drain_timeout_secs=0")
+    clients = [Wire.open(broker.address) for _ in range(4)]
+    assert upgrade(broker).returncode == 0
+    for client in clients:
+        assert client.expect_closed(within=20)[-1].reason == 0x8B, broker.log()
+
+
 def test_a_stop_while_a_binary_does_not_answer_is_a_stop(start, tmp_path):
     broker = start()
     silent, asked = tmp_path / "silent", tmp_path / "asked"

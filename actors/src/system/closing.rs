@@ -104,17 +104,21 @@ impl House {
     /// Accepts nobody, waits for what is promised, and ends all connections in such a way that their clients return to
     /// what the store holds.
     async fn suspend(&self, limit: Duration) {
-        self.step(&[Drain::Close, Drain::Bar], STEP_LIMIT.max(limit / 4)).await;
+        let patience = STEP_LIMIT.max(limit / 4);
+        self.step(&[Drain::Close, Drain::Bar], patience).await;
         // What is under way is acknowledged before the connection ends.
         self.keep_promises(limit / 2).await;
+        if timeout(patience, self.each_line(suspend_all)).await.is_err() {
+            tracing::error!(
+                after_ms = patience.as_millis(),
+                "a line does not answer; the handover goes on without it"
+            );
+        }
         let left = timeout(HANDOVER_LINGER.min(limit), async {
-            // Those who were on their way in come after the others.
-            loop {
-                self.each_line(suspend_all).await;
-                if self.lingering().await == 0 {
-                    return;
-                }
+            while self.lingering().await > 0 {
                 sleep(LINGER_POLL).await;
+                // Those who were on their way in come after the others.
+                self.each_line(suspend_all).await;
             }
         });
         if left.await.is_err() {
