@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from exchange import strowger
 from faults import SmallDisk, delaying, failing, needs_root, needs_strace
 from postbox import Postbox
 from wire import V5, V311, Kind, Wire, publish
@@ -159,6 +160,21 @@ def test_a_failed_fsync_ends_all_promises_until_a_restart(restartable, engine):
 
     broker.kill()
     broker.start()
+    check_accepted_again(postbox, broker)
+    postbox.check()
+
+
+@needs_strace
+def test_an_upgrade_opens_anew_what_has_failed(restartable):
+    """Once the medium is well, the store needs another start; an upgrade in place is one, and refuses no connection."""
+    broker = restartable().start()
+    postbox = Postbox(broker)
+    with Wire.open(broker.address) as pub:
+        assert [postbox.post(pub, f"before {number}") for number in range(20)] == [0] * 20
+    with failing(broker, "fdatasync,fsync", "EIO"), Wire.open(broker.address, "unlucky") as pub:
+        assert postbox.post(pub, "the first one that fails") != 0
+    told = strowger("upgrade", "--data-dir", str(broker.data))
+    assert f"in process {broker.process.pid}" in told.stdout, told.stderr
     check_accepted_again(postbox, broker)
     postbox.check()
 

@@ -36,6 +36,13 @@ const HANDOVER_LINGER: Duration = Duration::from_secs(2);
 /// A wait that is longer is told of, and told of again after as long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What the store has not written and synced.
+struct Unkept {
+    why: String,
+    /// Whether it goes on trying.
+    is_under_way: bool,
+}
+
 impl House {
     /// Ends the broker, as it was asked to.
     pub(super) async fn end(
@@ -56,7 +63,7 @@ impl House {
                 let kept = self.stop(within.store).await;
                 end_quic(quic).await;
                 open_doors.remove_files();
-                kept.map_or_else(Ending::CutShort, |()| Ending::Stopped)
+                kept.map_or_else(|unkept| Ending::CutShort(unkept.why), |()| Ending::Stopped)
             }
             End::Upgrade(successor) => {
                 tracing::info!(
@@ -68,11 +75,12 @@ impl House {
                 let kept = self.stop(within.store).await;
                 end_quic(quic).await;
                 match kept {
-                    Ok(()) => make_way(stop, open_doors, successor),
-                    Err(why) => {
+                    Err(unkept) if unkept.is_under_way || stop.is_wanted() => {
                         open_doors.remove_files();
-                        Ending::CutShort(why)
+                        Ending::CutShort(unkept.why)
                     }
+                    // The binary that takes over opens what is on the disk, which may be well again.
+                    Ok(()) | Err(_) => make_way(stop, open_doors, successor),
                 }
             }
         }
@@ -198,8 +206,8 @@ impl House {
     ///
     /// # Errors
     ///
-    /// What the store has not written and synced, and why.
-    async fn stop(mut self, limit: Duration) -> Result<(), String> {
+    /// What the store has not written and synced.
+    async fn stop(mut self, limit: Duration) -> Result<(), Unkept> {
         drop(self.control.take());
         // Without room it takes nothing more, and nothing that waits for it was acknowledged.
         let takes = |(addr, _): &(StoreAddr, _)| addr.figures().health == Health::Well;
@@ -222,11 +230,14 @@ impl House {
                 figures.backlog_bytes
             );
             tracing::error!("{why}");
-            return Err(why);
+            let is_under_way = true;
+            return Err(Unkept { why, is_under_way });
         }
-        thread
-            .join()
+        let ended = thread.join();
+        let is_under_way = false;
+        ended
             .unwrap_or_else(|_| Err("the store ended in a panic".to_owned()))
+            .map_err(|why| Unkept { why, is_under_way })
     }
 
     async fn end_lines(&mut self) {
