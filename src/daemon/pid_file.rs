@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use super::{takeover, writable};
+use super::{privileges, takeover, writable};
 use crate::failure::Failure;
 
 const MODE: u32 = 0o644;
@@ -57,7 +57,7 @@ impl PidFile {
         let failed = |error| Failure::io(format!("open the pid file {} (daemon.pid_file)", path.display()))(error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(MODE);
-        let mut file = options.open(&path).map_err(failed)?;
+        let mut file = privileges::open(&mut options, &path).map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { path, file: Some(file) })),
             Err(rustix::io::Errno::WOULDBLOCK) => {

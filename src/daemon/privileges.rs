@@ -1,13 +1,41 @@
 //! Root's rights are given up as soon as they are not needed any more: for good, with all groups.
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown, lchown};
 use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User, geteuid, getuid, initgroups, setgid, setgroups, setuid};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::failure::Failure;
 
 mod directory;
+
+/// Whether whoever this process is may follow the link that a path may be: root follows none but root's, for another could
+/// lead to any file of root's.
+fn is_followed(path: &Path) -> bool {
+    !geteuid().is_root() || path.symlink_metadata().is_ok_and(|found| found.uid() == 0)
+}
+
+/// Opens a file in a directory that may belong to somebody else.
+///
+/// # Errors
+///
+/// The system refuses it, or root would follow a link of somebody else's.
+pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    if is_followed(path) {
+        return options.open(path);
+    }
+    let opened = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path);
+    opened.map_err(|error| match error.raw_os_error() {
+        Some(number) if number == Errno::LOOP.raw_os_error() => {
+            io::Error::other("it is a link that is not root's; name the file itself, or give the link to root")
+        }
+        _ => error,
+    })
+}
 
 /// Whom the process is to become.
 #[derive(Debug)]
@@ -134,7 +162,8 @@ impl Account {
         let failed = |error: std::io::Error| Failure::io(format!("become user {}", self.name()))(error);
         let (uid, gid) = (self.uid.as_raw(), self.gid.as_raw());
         for path in own.iter().filter(|path| path.exists()) {
-            chown(path, Some(uid), Some(gid)).map_err(failed)?;
+            let give = if is_followed(path) { chown } else { lchown };
+            give(path, Some(uid), Some(gid)).map_err(failed)?;
         }
         match &self.name {
             Some(name) => initgroups(name, self.gid),

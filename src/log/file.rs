@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::daemon::writable;
+use crate::daemon::{privileges, writable};
 use crate::failure::Failure;
 
 /// What the file may be read by, besides its owner: its group.
@@ -77,7 +77,7 @@ pub(crate) fn reopen() {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(MODE).open(path)
+    privileges::open(OpenOptions::new().append(true).create(true).mode(MODE), path)
 }
 
 impl Write for LogFile {

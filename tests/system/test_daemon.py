@@ -160,6 +160,18 @@ def test_roots_rights_are_given_up_after_the_ports_are_bound(tmp_path):
         Wire.open(("127.0.0.1", port), "client").leave()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root follows links to what others may not write")
+@pytest.mark.parametrize("key", ["log.file", "daemon.pid_file"])
+def test_root_follows_no_link_of_somebody_else(tmp_path, key):
+    secret, link = tmp_path / "root's own", tmp_path / "link"
+    secret.write_text("precious")
+    link.symlink_to(secret)
+    os.lchown(link, pwd.getpwnam("nobody").pw_uid, -1)
+    done = Daemon(tmp_path, **{key: str(link), "daemon.user": "nobody"}).start()
+    assert done.returncode == 74 and str(link) in done.stderr and "is a link that is not root's" in done.stderr, done
+    assert (secret.read_text(), secret.stat().st_uid) == ("precious", 0)
+
+
 def low_port():
     for port in range(1023, 600, -1):
         with socket.socket() as one:
