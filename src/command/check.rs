@@ -17,8 +17,9 @@ use crate::failure::Failure;
 ///
 /// Reads the file and the STROWGER_SECTION__KEY variables as `strowger serve` would, with all files that they name (rights,
 /// rules, users, bans, keys, certificates), and what the data directory says of itself; looks whether data directory, pid file
-/// and log can be made; says what the first mistake is, for which a start would be refused. Ports are not tried. Run by root, it then looks as the broker's user (daemon.user, else the
-/// one whose the data directory is), and warns of what that one cannot read.
+/// and log can be made; says what the first mistake is, for which a start would be refused. Ports are not tried. Run by
+/// root, it then looks as the broker's user (daemon.user, else the one whose the data directory is), and warns of what that
+/// one cannot read.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The file [default: $STROWGER_CONF, else /etc/strowger/strowger.toml if it is there; else only the variables are
