@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::unistd::geteuid;
 
-use crate::daemon::privileges::Account;
+use crate::daemon::privileges::{Account, nearest};
 use crate::failure::Failure;
 
 /// Rights of a new file, for whoever it belongs to.
@@ -73,7 +73,6 @@ pub(super) fn account_of_data(directory: &Path, daemon: &conf::Daemon) -> Result
     }
     let unknown = |error| Failure::io(format!("find out to whom {} belongs", directory.display()))(error);
     let absolute = std::path::absolute(directory).map_err(unknown)?;
-    let nearest = absolute.ancestors().find(|above| above.exists());
-    let nearest = fs::metadata(nearest.unwrap_or(Path::new("/"))).map_err(unknown)?;
+    let nearest = fs::metadata(nearest(&absolute)).map_err(unknown)?;
     Ok(Some(Account::of_ids(nearest.uid(), nearest.gid())))
 }

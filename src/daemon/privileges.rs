@@ -13,6 +13,8 @@ use crate::failure::Failure;
 
 mod directory;
 
+pub(crate) use directory::nearest;
+
 /// Whether whoever this process is may follow the link that a path may be: root follows none but root's, for another could
 /// lead to any file of root's.
 fn is_followed(path: &Path) -> bool {

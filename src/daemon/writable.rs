@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::pid_file;
+use super::privileges::nearest;
 use crate::failure::Failure;
 use crate::log;
 
@@ -28,8 +29,7 @@ pub(crate) fn check(conf: &conf::Configuration) -> Result<(), Failure> {
 /// Whether this user may make files in a directory, or the directory itself.
 fn beneath(directory: &Path) -> io::Result<()> {
     let directory = std::path::absolute(directory)?;
-    let nearest = directory.ancestors().find(|above| above.exists());
-    let nearest = nearest.unwrap_or(Path::new("/"));
+    let nearest = nearest(&directory);
     may_write_in(nearest).map_err(|error| {
         if nearest == directory {
             return error;

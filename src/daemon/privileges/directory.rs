@@ -22,7 +22,7 @@ const ABOVE_MODE: u32 = 0o755;
 /// What the system says; what was made is not what is there.
 pub(super) fn make(path: &Path, owner: (u32, u32)) -> io::Result<()> {
     let path = std::path::absolute(path)?;
-    let nearest = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
+    let nearest = nearest(&path);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut above = open(nearest, flags, Mode::empty())?;
     let mut missing = path.strip_prefix(nearest).unwrap_or(&path).components().peekable();
@@ -34,6 +34,12 @@ pub(super) fn make(path: &Path, owner: (u32, u32)) -> io::Result<()> {
         above = make_in(&above, name, missing.peek().is_none().then_some(owner))?;
     }
     Ok(())
+}
+
+/// The place itself, or the nearest directory above it that is there; of an absolute path.
+pub(crate) fn nearest(path: &Path) -> &Path {
+    let there = path.ancestors().find(|above| above.exists());
+    there.unwrap_or(Path::new("/"))
 }
 
 /// Makes one, and opens it.
