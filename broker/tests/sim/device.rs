@@ -41,6 +41,11 @@ pub struct Sight {
     /// It came at QoS 2.
     pub exact: bool,
     pub any: u32,
+    /// Those of `any` that came at QoS 0.
+    pub fleeting: u32,
+    /// Those of `any` that the broker forgot with its end. The message may come again, and at QoS 2 if the subscription
+    /// has another QoS by then.
+    pub unkept: u32,
 }
 
 /// One session of the client, from a CONNACK without Session Present on.
@@ -202,12 +207,16 @@ impl Device {
         life.closed.clear();
         life.open
             .retain(|id, _| life.unreleased.contains_key(id) || life.released.contains(id));
-        if all {
-            return;
-        }
         for (message, sight) in &mut life.sights {
-            if ledger.entries[*message].qos != QoS::ExactlyOnce || !sight.exact {
+            let entry = &ledger.entries[*message];
+            if entry.qos == QoS::ExactlyOnce && sight.exact {
+                continue;
+            }
+            if !all {
                 sight.fresh = 0;
+                sight.unkept = sight.any;
+            } else if entry.broken {
+                sight.unkept = sight.unkept.max(sight.fleeting);
             }
         }
     }

@@ -168,6 +168,7 @@ impl Device {
                     "{story} twice at QoS 0"
                 );
                 sights.any += 1;
+                sights.fleeting += 1;
             }
             Some(id) => self.acknowledge(ledger, &publish, id.get(), message),
         }
@@ -231,7 +232,7 @@ impl Device {
         sights.exact |= publish.qos == QoS::ExactlyOnce;
         // A QoS 1 message may come once for each time that the publisher sent it, redeliveries apart.
         let fresh = if publish.qos == QoS::ExactlyOnce {
-            sights.any
+            sights.any - sights.unkept
         } else {
             sights.fresh
         };
