@@ -353,6 +353,12 @@ impl Line {
         session.has_epoch(connection.epoch).then_some((session, &mut self.turn))
     }
 
+    /// The session that has this key, unless it has ended.
+    fn tenant(&mut self, key: SessionKey) -> Option<(&mut Session, &mut Turn)> {
+        let session = self.slots.get_mut(key.slot() as usize)?.session.as_deref_mut()?;
+        (session.key == key).then_some((session, &mut self.turn))
+    }
+
     /// Whether the connection is not to be read before [`Effect::Resume`].
     #[must_use]
     pub fn is_paused(&self, connection: ConnectionKey) -> bool {

@@ -24,7 +24,7 @@ pub enum RouteChange {
     Unsubscribe(Ticket, Vec<TopicFilter>),
     /// Add those of a session that the store has kept; not answered.
     Restore(Vec<(TopicFilter, SubscriptionOptions)>),
-    /// Remove those that a change of rights took; not answered.
+    /// Remove those that a change of rights or an operator took; nobody waits for the answer.
     Revoke(Vec<TopicFilter>),
     /// Remove all of a session that ended; not answered.
     RemoveSession,
@@ -39,11 +39,14 @@ pub struct Ticket {
     pub packet_id: PacketId,
 }
 
-/// The router's answer. When it leaves, the change is in force for every line.
+/// The router's answer. When it leaves, the change is in force for every line. It tells the change again, so that the
+/// store hears of it also where the connection that asked has ended since.
 #[derive(Debug)]
 pub struct RouteReply {
-    /// Whose answer.
-    pub ticket: Ticket,
+    /// Whose subscriptions.
+    pub session: SessionKey,
+    /// Who waits for it, if anybody.
+    pub ticket: Option<Ticket>,
     /// One for each filter of the request, in its order.
     pub outcomes: RouteOutcomes,
 }
@@ -51,10 +54,13 @@ pub struct RouteReply {
 /// What became of each filter.
 #[derive(Debug)]
 pub enum RouteOutcomes {
-    /// Whether the same subscription existed before, or why there is none.
-    Subscribed(Vec<Result<bool, SubscribeRefusal>>),
-    /// Whether there was such a subscription.
-    Unsubscribed(Vec<bool>),
+    /// What was asked for; and whether the same subscription existed before, or why there is none.
+    Subscribed(
+        Vec<(TopicFilter, SubscriptionOptions)>,
+        Vec<Result<bool, SubscribeRefusal>>,
+    ),
+    /// What was taken back, and whether there was such a subscription.
+    Unsubscribed(Vec<TopicFilter>, Vec<bool>),
 }
 
 /// Carries a request out.
@@ -66,25 +72,14 @@ pub fn carry_out(router: &mut Router, request: RouteRequest) -> Option<RouteRepl
                 .iter()
                 .map(|(filter, options)| router.subscribe(session, filter, *options))
                 .collect();
-            (ticket, RouteOutcomes::Subscribed(outcomes))
+            (Some(ticket), RouteOutcomes::Subscribed(filters, outcomes))
         }
-        RouteChange::Unsubscribe(ticket, filters) => {
-            let outcomes = filters
-                .iter()
-                .map(|filter| router.unsubscribe(session, filter))
-                .collect();
-            (ticket, RouteOutcomes::Unsubscribed(outcomes))
-        }
+        RouteChange::Unsubscribe(ticket, filters) => (Some(ticket), unsubscribe(router, session, filters)),
+        RouteChange::Revoke(filters) => (None, unsubscribe(router, session, filters)),
         RouteChange::Restore(filters) => {
             for (filter, options) in &filters {
                 // It was granted before; a bound that has come down since takes what it takes.
                 let _refused = router.subscribe(session, filter, *options);
-            }
-            return None;
-        }
-        RouteChange::Revoke(filters) => {
-            for filter in &filters {
-                router.unsubscribe(session, filter);
             }
             return None;
         }
@@ -93,5 +88,17 @@ pub fn carry_out(router: &mut Router, request: RouteRequest) -> Option<RouteRepl
             return None;
         }
     };
-    Some(RouteReply { ticket, outcomes })
+    Some(RouteReply {
+        session,
+        ticket,
+        outcomes,
+    })
+}
+
+fn unsubscribe(router: &mut Router, session: SessionKey, filters: Vec<TopicFilter>) -> RouteOutcomes {
+    let existed = filters
+        .iter()
+        .map(|filter| router.unsubscribe(session, filter))
+        .collect();
+    RouteOutcomes::Unsubscribed(filters, existed)
 }

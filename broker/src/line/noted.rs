@@ -64,9 +64,8 @@ pub(super) fn note_subscribed(
 }
 
 /// Notes which filters are in force no more, if somebody watches.
-pub(super) fn note_unsubscribed(session: &Session, asked: &[(TopicFilter, &Option<Refusal>)], turn: &mut Turn) {
+pub(super) fn note_unsubscribed(session: &Session, filters: Vec<TopicFilter>, turn: &mut Turn) {
     if turn.notes.watched {
-        let filters = asked.iter().map(|(filter, _)| filter.clone()).collect();
         turn.note(&session.client_id, Decision::Unsubscribed(filters));
     }
 }

@@ -78,9 +78,6 @@ impl Line {
         }
         let session = self.session_at(key.slot())?;
         session.feeds.retain(|feed| feed.filter != *filter);
-        if let Some(id) = session.id {
-            self.turn.keeper.note(Change::Unsubscribe(id, filter.clone()));
-        }
         self.turn.effects.push(Effect::Route(RouteRequest {
             session: key,
             change: RouteChange::Revoke(vec![filter.clone()]),

@@ -6,7 +6,6 @@ use super::Line;
 use super::share::Among;
 use crate::acl::{Action, Rights, Subject};
 use crate::counters::Drop;
-use crate::durable::Change;
 use crate::effect::{Cause, Effect};
 use crate::exchange::Refusal;
 use crate::identity::Arriving;
@@ -147,10 +146,6 @@ impl Session {
             return false;
         }
         self.feeds.retain(|feed| !lost.contains(&feed.filter));
-        if let Some(id) = self.id {
-            lost.iter()
-                .for_each(|filter| turn.keeper.note(Change::Unsubscribe(id, filter.clone())));
-        }
         turn.effects.push(Effect::Route(RouteRequest {
             session: self.key,
             change: RouteChange::Revoke(lost),

@@ -17,7 +17,7 @@ use crate::message::Millis;
 use crate::notes::Decision;
 use crate::router::{SubscribeRefusal, SubscriptionIds, SubscriptionOptions};
 use crate::routing::{RouteChange, RouteOutcomes, RouteReply, RouteRequest, Ticket};
-use crate::session::{Asked, Feed, Link, Pending, Said, Session};
+use crate::session::{Asked, Feed, Pending, Said, Session};
 use crate::turn::Turn;
 
 impl Line {
@@ -54,7 +54,7 @@ impl Line {
                 turn.end(exchange.stop(first));
                 turn.note(&session.client_id, Decision::Refused(Kind::Subscribe, first));
                 let reasons = refusals.into_iter().map(Refusal::suback).collect();
-                write_suback(session, connection, packet.packet_id, reasons, turn);
+                write_suback(session, packet.packet_id, reasons, turn);
                 return Flow::Continue;
             }
             Sum::Canceled => {
@@ -103,7 +103,7 @@ impl Line {
             Sum::Refused(refusals) => {
                 turn.end(exchange.stop(refusals.first().copied().unwrap_or(Refusal::Unspecified)));
                 let reasons = refusals.into_iter().map(Refusal::unsuback).collect();
-                write_unsuback(session, connection, packet.packet_id, reasons, turn);
+                write_unsuback(session, packet.packet_id, reasons, turn);
                 return Flow::Continue;
             }
             Sum::Canceled => {
@@ -111,13 +111,13 @@ impl Line {
                 return Flow::Continue;
             }
         };
-        let filters: Vec<TopicFilter> = packet.filters.iter().map(TopicFilter::detach).collect();
-        let wanted = filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-        let wanted = wanted.map(|(filter, _)| filter.clone()).collect();
+        let wanted = packet.filters.iter().zip(&refused);
+        let wanted = wanted.filter(|(_, refused)| refused.is_none());
+        let wanted = wanted.map(|(filter, _)| filter.detach()).collect();
         let pending = Pending {
             exchange: exchange.block(),
             packet_id: packet.packet_id,
-            asked: Asked::Unsubscribe { filters, refused },
+            asked: Asked::Unsubscribe { refused },
         };
         let ticket = Ticket {
             connection,
@@ -126,78 +126,112 @@ impl Line {
         request_route(session, turn, pending, RouteChange::Unsubscribe(ticket, wanted))
     }
 
-    /// The router's answer: SUBACK or UNSUBACK leaves, and retained messages follow.
+    /// The router's answer. The store hears of it even if the connection that asked is gone: what was taken back is not
+    /// to return with the next start. If it is still there, SUBACK or UNSUBACK leaves, and retained messages follow.
     pub fn routed(&mut self, reply: RouteReply, now: Millis) {
         self.turn.now = now;
-        let connection = reply.ticket.connection;
-        // The client may be gone; its exchange was canceled then.
-        let Some((session, turn)) = self.connected(connection) else {
+        // If it has ended, so has all that the store knew of it.
+        let Some((session, turn)) = self.tenant(reply.session) else {
             return;
         };
-        let Some(link) = &mut session.link else { return };
-        let Some(place) = link
+        let pending = reply.ticket.and_then(|ticket| session.take_pending(ticket, turn));
+        let mut has_lost = false;
+        match reply.outcomes {
+            RouteOutcomes::Subscribed(asked, outcomes) => {
+                let granted = asked.into_iter().zip(&outcomes);
+                let granted: Vec<_> = granted
+                    .filter_map(|(subscription, outcome)| outcome.is_ok().then_some(subscription))
+                    .collect();
+                session.keep_subscriptions(&granted, turn);
+                if let Some(pending) = pending {
+                    answer_subscribe(session, pending, &granted, &outcomes, turn);
+                }
+                // A client that is away is asked for its rights when it returns.
+                has_lost = session.link.is_some() && session.give_up_lost_of(granted, turn);
+            }
+            RouteOutcomes::Unsubscribed(filters, existed) => {
+                // [MQTT-3.10.4-2] in 5.0: retained messages that have not been taken up stay where they are.
+                session.feeds.retain(|feed| !filters.contains(&feed.filter));
+                session.forget_subscriptions(&filters, turn);
+                if let Some(pending) = pending {
+                    answer_unsubscribe(session, pending, filters, existed, turn);
+                }
+            }
+        }
+        session.pump(turn);
+        if let (true, Some(connection)) = (has_lost && turn.limits.access.loss_disconnects, session.connection()) {
+            self.close(connection, Cause::RightLost);
+        }
+        self.settle();
+    }
+}
+
+impl Session {
+    /// The request that a ticket stands for; `None` if its connection is gone, and the exchange was canceled with it.
+    fn take_pending(&mut self, ticket: Ticket, turn: &mut Turn) -> Option<Pending> {
+        let link = self
+            .link
+            .as_mut()
+            .filter(|link| link.epoch == ticket.connection.epoch)?;
+        let place = link
             .pending
             .iter()
-            .position(|pending| pending.packet_id == reply.ticket.packet_id)
-        else {
-            return;
-        };
+            .position(|pending| pending.packet_id == ticket.packet_id)?;
         let pending = link.pending.remove(place);
         if link.pending.is_empty() {
             link.pending = Vec::new();
         }
-        link.resume_if_free(connection.slot, turn);
-        let id = pending.packet_id;
-        turn.end(pending.exchange.resume().finish());
-        match (pending.asked, reply.outcomes) {
-            (
-                Asked::Subscribe {
-                    filters,
-                    subscription_id,
-                    refused,
-                },
-                RouteOutcomes::Subscribed(outcomes),
-            ) => {
-                let asked = filters.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-                let granted = asked.zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
-                let granted: Vec<(TopicFilter, SubscriptionOptions)> = granted
-                    .map(|((wanted, _), _)| (wanted.filter.clone(), options_of(wanted, subscription_id)))
-                    .collect();
-                session.keep_subscriptions(granted.iter().cloned(), turn);
-                note_limits(session, &refused, &outcomes, turn);
-                note_subscribed(session, &refused, &granted, turn);
-                let (reasons, feeds) = outcome_of(filters, subscription_id, &refused, &outcomes);
-                write_suback(session, connection, id, reasons, turn);
-                // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
-                session
-                    .feeds
-                    .retain(|feed| feeds.iter().all(|latest| latest.filter != feed.filter));
-                session.feeds.extend(feeds);
-                let has_lost = session.give_up_lost_of(granted, turn);
-                session.pump(turn);
-                if has_lost && self.turn.limits.access.loss_disconnects {
-                    self.close(connection, Cause::RightLost);
-                }
-            }
-            (Asked::Unsubscribe { filters, refused }, RouteOutcomes::Unsubscribed(existed)) => {
-                let asked = filters.into_iter().zip(&refused);
-                let asked: Vec<_> = asked.filter(|(_, refused)| refused.is_none()).collect();
-                // [MQTT-3.10.4-2] in 5.0: retained messages that have not been taken up stay where they are.
-                session
-                    .feeds
-                    .retain(|feed| asked.iter().all(|(filter, _)| *filter != feed.filter));
-                note_unsubscribed(session, &asked, turn);
-                let gone = asked.into_iter().zip(&existed).filter(|(_, existed)| **existed);
-                session.forget_subscriptions(gone.map(|((filter, _), _)| filter), turn);
-                write_unsuback(session, connection, id, unsuback_reasons(&refused, existed), turn);
-            }
-            (Asked::Subscribe { .. }, RouteOutcomes::Unsubscribed(_))
-            | (Asked::Unsubscribe { .. }, RouteOutcomes::Subscribed(_)) => {
-                debug_assert!(false, "the router answers what it was asked");
-            }
-        }
-        self.settle();
+        link.resume_if_free(ticket.connection.slot, turn);
+        Some(pending)
     }
+}
+
+/// SUBACK, and the retained messages that follow it. It waits for what the request had the store keep.
+fn answer_subscribe(
+    session: &mut Session,
+    pending: Pending,
+    granted: &[(TopicFilter, SubscriptionOptions)],
+    outcomes: &[Result<bool, SubscribeRefusal>],
+    turn: &mut Turn,
+) {
+    turn.end(pending.exchange.resume().finish());
+    let Asked::Subscribe {
+        filters,
+        subscription_id,
+        refused,
+    } = pending.asked
+    else {
+        debug_assert!(false, "the router answers what it was asked");
+        return;
+    };
+    session.wait_for_kept(turn);
+    note_limits(session, &refused, outcomes, turn);
+    note_subscribed(session, &refused, granted, turn);
+    let (reasons, feeds) = outcome_of(filters, subscription_id, &refused, outcomes);
+    write_suback(session, pending.packet_id, reasons, turn);
+    // A subscription has one feed: the latest starts over, so that repeated requests do not pile up.
+    session
+        .feeds
+        .retain(|feed| feeds.iter().all(|latest| latest.filter != feed.filter));
+    session.feeds.extend(feeds);
+}
+
+/// UNSUBACK. It waits for what the request had the store forget.
+fn answer_unsubscribe(
+    session: &mut Session,
+    pending: Pending,
+    filters: Vec<TopicFilter>,
+    existed: Vec<bool>,
+    turn: &mut Turn,
+) {
+    turn.end(pending.exchange.resume().finish());
+    let Asked::Unsubscribe { refused } = pending.asked else {
+        debug_assert!(false, "the router answers what it was asked");
+        return;
+    };
+    session.wait_for_kept(turn);
+    note_unsubscribed(session, filters, turn);
+    write_unsuback(session, pending.packet_id, unsuback_reasons(&refused, existed), turn);
 }
 
 /// Has the router carry out what was not refused.
@@ -356,38 +390,27 @@ fn request_route(session: &mut Session, turn: &mut Turn, pending: Pending, chang
     Flow::Continue
 }
 
-fn write_suback(
-    session: &mut Session,
-    connection: ConnectionKey,
-    packet_id: PacketId,
-    reasons: Vec<SubackReason>,
-    turn: &mut Turn,
-) {
+fn write_suback(session: &mut Session, packet_id: PacketId, reasons: Vec<SubackReason>, turn: &mut Turn) {
     let packet = Packet::Suback(Suback {
         packet_id,
         properties: AckProperties::default(),
         reasons,
     });
-    write_answer(session.link.as_deref_mut(), connection, &packet, turn);
+    write_answer(session, &packet, turn);
 }
 
-fn write_unsuback(
-    session: &mut Session,
-    connection: ConnectionKey,
-    packet_id: PacketId,
-    reasons: Vec<UnsubackReason>,
-    turn: &mut Turn,
-) {
+fn write_unsuback(session: &mut Session, packet_id: PacketId, reasons: Vec<UnsubackReason>, turn: &mut Turn) {
     let packet = Packet::Unsuback(Unsuback {
         packet_id,
         properties: AckProperties::default(),
         reasons,
     });
-    write_answer(session.link.as_deref_mut(), connection, &packet, turn);
+    write_answer(session, &packet, turn);
 }
 
-fn write_answer(link: Option<&mut Link>, connection: ConnectionKey, packet: &Packet, turn: &mut Turn) {
-    if let Some(link) = link {
-        link.write(connection.slot, packet, turn);
+fn write_answer(session: &mut Session, packet: &Packet, turn: &mut Turn) {
+    let slot = session.key.slot();
+    if let Some(link) = &mut session.link {
+        link.write(slot, packet, turn);
     }
 }

@@ -63,28 +63,26 @@ impl Session {
         self.wait_for_kept(turn);
     }
 
-    /// Has the store keep subscriptions that were granted. The SUBACK waits for it.
-    pub(crate) fn keep_subscriptions(
-        &mut self,
-        granted: impl Iterator<Item = (TopicFilter, SubscriptionOptions)>,
-        turn: &mut Turn,
-    ) {
+    /// Has the store keep subscriptions that were granted. The SUBACK is to wait for it.
+    pub(crate) fn keep_subscriptions(&self, granted: &[(TopicFilter, SubscriptionOptions)], turn: &mut Turn) {
         turn.keeper.begin();
-        if let Some(id) = self.id {
-            let durability = turn.keeper.sessions();
-            granted.for_each(|(filter, options)| turn.keeper.keep(Change::Subscribe(id, filter, options), durability));
+        let Some(id) = self.id else { return };
+        let durability = turn.keeper.sessions();
+        for (filter, options) in granted {
+            let change = Change::Subscribe(id, filter.clone(), *options);
+            turn.keeper.keep(change, durability);
         }
-        self.wait_for_kept(turn);
     }
 
-    /// Has the store forget subscriptions. The UNSUBACK waits for it.
-    pub(crate) fn forget_subscriptions(&mut self, gone: impl Iterator<Item = TopicFilter>, turn: &mut Turn) {
+    /// Has the store forget subscriptions, also those that the router did not have: they may have been taken back a
+    /// moment ago by a request whose answer never left. The UNSUBACK is to wait for it.
+    pub(crate) fn forget_subscriptions(&self, filters: &[TopicFilter], turn: &mut Turn) {
         turn.keeper.begin();
-        if let Some(id) = self.id {
-            let durability = turn.keeper.sessions();
-            gone.for_each(|filter| turn.keeper.keep(Change::Unsubscribe(id, filter), durability));
+        let Some(id) = self.id else { return };
+        let durability = turn.keeper.sessions();
+        for filter in filters {
+            turn.keeper.keep(Change::Unsubscribe(id, filter.clone()), durability);
         }
-        self.wait_for_kept(turn);
     }
 
     /// Has the store keep a delivery that is queued, or sent under `packet_id`. Of QoS 2, nothing leaves before it is

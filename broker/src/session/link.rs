@@ -1,6 +1,6 @@
 //! A session's connection: what is true of it only while it lasts.
 
-use mqtt_codec::{Packet, PacketId, QoS, SubscribeFilter, SubscriptionId, TopicFilter, TopicName, Version, Will};
+use mqtt_codec::{Packet, PacketId, QoS, SubscribeFilter, SubscriptionId, TopicName, Version, Will};
 
 use super::{Outbox, Trail};
 use crate::durable::SessionId;
@@ -111,7 +111,6 @@ pub(crate) enum Asked {
         refused: Vec<Option<Refusal>>,
     },
     Unsubscribe {
-        filters: Vec<TopicFilter>,
         /// As above.
         refused: Vec<Option<Refusal>>,
     },

@@ -1,7 +1,7 @@
 //! What is there when the broker is back.
 
 use broker::durable::Durability;
-use mqtt_codec::{Packet, PacketKind, PubcompReason, Publish, QoS, Version};
+use mqtt_codec::{Packet, PacketKind, PubcompReason, Publish, QoS, UnsubackReason, Version};
 
 use super::{id_on, kept, kinds, publish_as, resume, sent};
 use crate::world::packets;
@@ -72,6 +72,53 @@ fn subscriptions_are_as_they_were_last_acknowledged() {
     assert_eq!(publishes.len(), 1);
     let ids = &publishes[0].properties.as_ref().unwrap().subscription_ids;
     assert_eq!((publishes[0].qos, ids.len()), (QoS::AtLeastOnce, 1));
+}
+
+/// What a client asked for before it hung up is done, and is as lasting as what it waited for.
+#[test]
+fn requests_of_a_client_that_does_not_wait_for_the_answer_survive() {
+    let mut world = World::keeping(Durability::Disk);
+    let reader = world.client("reader").persistent().connect();
+    world.subscribe(reader, "gone", QoS::AtLeastOnce);
+    world.hold_routes = true;
+    world.send(reader, packets::unsubscribe(2, "gone"));
+    let wanted = packets::subscribe(3, "wanted", QoS::AtLeastOnce);
+    world.send(reader, Packet::Subscribe(wanted));
+    world.drop_connection(reader);
+    world.release_routes();
+    world.crash(Survive::All);
+    let sensor = world.client("sensor").connect();
+    publish_as(&mut world, sensor, 1, "gone", "x", QoS::AtLeastOnce);
+    publish_as(&mut world, sensor, 2, "wanted", "m", QoS::AtLeastOnce);
+    let reader = resume(&mut world, "reader");
+    assert_eq!(world.payloads(reader), ["m"]);
+}
+
+/// The answer to an UNSUBSCRIBE that is sent again stands for the first one as well, of which the store need not know.
+#[test]
+fn an_unsubscribe_that_is_sent_again_is_acknowledged_when_the_store_knows() {
+    let mut world = World::keeping(Durability::Disk);
+    let reader = world.client("reader").persistent().connect();
+    world.subscribe(reader, "gone", QoS::AtLeastOnce);
+    world.hold_routes = true;
+    world.send(reader, packets::unsubscribe(2, "gone"));
+    world.drop_connection(reader);
+    let reader = resume(&mut world, "reader");
+    world.set_pace(Pace::Held);
+    world.release_routes();
+    world.send(reader, packets::unsubscribe(3, "gone"));
+    assert_eq!(world.received(reader), [], "before the store knows of the first");
+    world.commit(usize::MAX, Durability::Disk);
+    let answers = world.received(reader);
+    let [Packet::Unsuback(answer)] = &answers[..] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(answer.reasons, [UnsubackReason::NoSubscriptionExisted]);
+    world.crash(Survive::Synced);
+    let sensor = world.client("sensor").connect();
+    publish_as(&mut world, sensor, 1, "gone", "x", QoS::AtLeastOnce);
+    let reader = resume(&mut world, "reader");
+    assert_eq!(world.payloads(reader), [""; 0]);
 }
 
 /// [MQTT-4.4.0-1] in both: what was in flight comes again with DUP, under its id, in the order of the first sending.
