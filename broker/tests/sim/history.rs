@@ -295,7 +295,6 @@ impl History {
             self.note(|| format!("{device} reads {}", packets.join(" ")));
         }
         self.devices[device].read(&mut self.ledger, count);
-        self.settle_accounts();
     }
 
     fn answer(&mut self, device: usize, count: usize, way: Way) {
@@ -405,8 +404,7 @@ impl History {
                 let fair = matches!(cause, Cause::QueueFull | Cause::Refused(_)) && self.small_queues;
                 assert!(fair, "device {device} was cut off: {cause}");
                 self.note(|| format!("{device} is cut off: {cause}"));
-                let stalled = self.devices[device].stalled;
-                if !stalled {
+                if !self.devices[device].stalled {
                     self.read(device, usize::MAX);
                 }
                 // It may have happened while time passed.
@@ -423,6 +421,8 @@ impl History {
                 self.ledger.entries[*message].last_sent = self.ledger.now;
             }
         }
+        // Only now: what one of them was told may concern another whose session ended in the same step.
+        self.settle_accounts();
         let steady = |device: &Device| device.is_subscribed_since(TOPICS[3], self.ledger.now);
         if !self.devices.iter().any(steady) {
             self.ledger.group_broken = self.ledger.now;
