@@ -29,7 +29,7 @@ def test_an_unacknowledged_message_is_resent_with_dup_and_its_packet_id(client, 
     pub.publish(name, b"first", qos=1)
     first = sub.expect(Kind.PUBLISH)
     assert not first.dup
-    sub.drop()
+    sub.leave()
     pub.publish(name, b"second", qos=1)
 
     back = client(short(name), version, **kept(version))
