@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auth::{Answer, Certificate, Chain, Credentials};
-use broker::acl::{Actions, FilterError, Rule};
+use auth::{Answer, Certificate, Chain, Credentials, Guest, anonymous};
+use broker::acl::{Actions, FilterError, Rule, Subject};
 use broker::exchange::Refusal;
 use broker::identity::Identity;
 use broker::line::Peer;
@@ -72,7 +72,8 @@ fn identity_of(known: auth::Identity, listener: &Arc<str>) -> Result<Identity, R
         tracing::warn!(user = known.username.as_deref(), method = known.method, %error, "a client's own rights cannot be read");
         Refusal::NotAuthorized
     })?;
-    if identity.username.is_some() {
+    // Of whom nobody knows anything there is one for each listener.
+    if known.method != anonymous::METHOD {
         identity.method = known.method;
     }
     identity.groups = known.groups.into_iter().map(String::into_boxed_str).collect();
@@ -90,6 +91,19 @@ fn rule_of(grant: &auth::Grant) -> Result<Rule, FilterError> {
     Rule::new(grant.allow, actions, &grant.filter)
 }
 
+/// A client that has proved who it is, as the chain sees it.
+pub(crate) fn guest_of<'a>(subject: &Subject<'a>) -> Guest<'a> {
+    let identity = subject.identity;
+    Guest {
+        client_id: subject.client_id,
+        username: identity.username.as_deref(),
+        claimed: identity.claimed.as_deref(),
+        method: identity.method,
+        address: subject.address,
+        listener: &identity.listener,
+    }
+}
+
 pub(crate) fn refusal_of(refusal: auth::Refusal) -> Refusal {
     match refusal {
         auth::Refusal::BadCredentials => Refusal::BadCredentials,
@@ -97,5 +111,25 @@ pub(crate) fn refusal_of(refusal: auth::Refusal) -> Refusal {
         auth::Refusal::Flapping => Refusal::ConnectionRateExceeded,
         auth::Refusal::Banned => Refusal::Banned,
         auth::Refusal::Unavailable => Refusal::ServerUnavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reload asks by the method whether a client may stay, also where a client has no name.
+    #[test]
+    fn a_client_without_a_name_keeps_the_method_that_let_it_in() {
+        let listener = Arc::from("tcp");
+        let by = |method| auth::Identity {
+            method,
+            ..auth::Identity::default()
+        };
+        let known = identity_of(by("http"), &listener).unwrap();
+        assert_eq!((known.username.as_deref(), known.method), (None, "http"));
+        // Of strangers there is one for each listener.
+        let stranger = identity_of(by(anonymous::METHOD), &listener).unwrap();
+        assert_eq!(stranger, Identity::anonymous(listener));
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{Credentials, Identity, Verdict};
 
-pub(crate) const METHOD: &str = "anonymous";
+/// [`Identity::method`] of an anonymous client.
+pub const METHOD: &str = "anonymous";
 
 /// Where a client may stay anonymous.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -137,20 +137,18 @@ impl Chain {
         answer
     }
 
-    /// Whether a client is banned at this moment, by its identifier, its address or one of these names. To be asked in the
-    /// moment of its admission: bans may have come while others said who it is.
-    pub fn is_banned<'a>(
-        &self,
-        client_id: &str,
-        names: impl IntoIterator<Item = &'a str>,
-        address: Option<IpAddr>,
-    ) -> bool {
-        let bans = &self.current.load().bans;
-        bans.hold_client(client_id, address)
-            || self.live.hold_client(client_id, address)
-            || names
-                .into_iter()
-                .any(|name| bans.hold_user(name) || self.live.hold_user(name))
+    /// Whether a client that has just proved who it is would be let in by what is in force at this moment. To be asked when
+    /// it is admitted: bans may have come, and users gone, while others said who it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prepared::check`]; bans of operators count as well.
+    pub fn check(&self, guest: &Guest<'_>) -> Result<(), Refusal> {
+        let mut names = guest.username.iter().chain(&guest.claimed);
+        if self.live.hold_client(guest.client_id, guest.address) || names.any(|name| self.live.hold_user(name)) {
+            return Err(Refusal::Banned);
+        }
+        self.current.load().check(guest)
     }
 
     /// How clients proved who they are: method, result, how often.

@@ -133,6 +133,30 @@ def test_a_reload_takes_what_is_good_and_leaves_what_is_not(guarded, passwords):
         assert pub(broker, "-u", "x", "-P", "y").returncode != 0
 
 
+@pytest.mark.parametrize("version", [V311, V5], ids=["3.1.1", "5.0"])
+def test_who_is_taken_out_of_the_file_on_the_way_in_stays_outside(guarded, passwords, version):
+    """The password was right when it was looked at; the reload came before the CONNACK."""
+    rules = passwords.with_name("rules.toml")
+    rules.write_text("""
+        [[rule]]
+        name = "wait"
+        on = ["connect"]
+        when = "rate('once', 1, 3600)"
+        then = [{ block_ms = 2000 }]
+    """)
+    broker = guarded(options=["--set", f"rules.file={rules}"])
+    waiting = []
+    for name in ["ann", "bob"]:
+        wire = Wire(broker.address, version)
+        wire.send(connect(name, version, username=name, password=f"{name}'s secret"))
+        waiting.append(wire)
+    time.sleep(0.5)
+    assert exchange.strowger("passwd", passwords, "bob", "--delete").returncode == 0
+    assert "reloaded" in reload(broker)
+    ann, bob = (wire.expect(Kind.CONNACK).reason for wire in waiting)
+    assert (ann, bob) == (0, 0x86 if version == V5 else 4)
+
+
 def test_rights_hold_on_the_way_in_and_on_the_way_out(guarded):
     broker = guarded("user ann", "topic readwrite a/#", "user bob", "topic read a/b")
     ann = Wire.open(broker.address, "ann", V5, username="ann", password=b"ann's secret")

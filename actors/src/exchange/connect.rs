@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::acl::Subject;
 use broker::exchange::Refusal;
-use broker::identity::Arriving;
+use broker::identity::{Arriving, Identity};
 use broker::line::{Admission, ConnectionKey, home_line};
 use broker::session::Outbox;
 use bytes::{Bytes, BytesMut};
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use super::prove::Unproven;
 use super::{Opening, Served, part};
-use crate::authentication::{Doorway, identify, refusal_of};
+use crate::authentication::{Doorway, guest_of, identify, refusal_of};
 use crate::listener::tally::Arrived;
 use crate::message::Arrival;
 use crate::recorder::{Tape, story};
@@ -171,26 +172,21 @@ impl Opening {
         })
     }
 
-    /// Who the client is, and its names; refused, if the broker, its listener or a ban has closed the door meanwhile.
-    async fn learn(&mut self, connect: &Connect) -> (Result<Arriving, Unproven>, Vec<Box<str>>) {
+    /// Who the client is; refused, if the broker, its listener or the chain has closed the door meanwhile.
+    async fn learn(&mut self, connect: &Connect) -> Result<Arriving, Unproven> {
         let desk = Rc::clone(&self.desk.0);
         let known = tokio::select! {
             biased;
             () = desk.barred() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
             known = self.identify(connect) => known,
         };
-        let arriving = match known {
-            // The clients of a listener that has been closed have been sent away.
-            Ok(_) if self.permit.listener().is_closed() => Err(Unproven::Refused(Refusal::ServerUnavailable)),
-            known => known,
-        };
-        let names = arriving.as_ref().map_or(Vec::new(), |arriving| {
-            arriving.identity.names().map(Box::from).collect()
-        });
-        match arriving {
-            Ok(_) if self.is_banned(&connect.client_id, &names) => (Err(Unproven::Refused(Refusal::Banned)), names),
-            known => (known, names),
+        let arriving = known?;
+        // The clients of a listener that has been closed have been sent away.
+        if self.permit.listener().is_closed() {
+            return Err(Unproven::Refused(Refusal::ServerUnavailable));
         }
+        let allowed = self.check(&connect.client_id, &arriving.identity);
+        allowed.map(|()| arriving).map_err(Unproven::Refused)
     }
 
     async fn admit(mut self: Box<Self>, connect: Connect) -> Option<Served> {
@@ -204,7 +200,8 @@ impl Opening {
             }
         };
         let desk = Rc::clone(&self.desk.0);
-        let (known, names) = self.learn(&connect).await;
+        let known = self.learn(&connect).await;
+        let identity = known.as_ref().ok().map(|arriving| Arc::clone(&arriving.identity));
         let now = desk.clock.now();
         let mut admission = match known {
             Ok(arriving) => self.desk.with_line(|line| line.admit(connect, arriving, fresh, now)),
@@ -248,7 +245,8 @@ impl Opening {
                     let refusal = if is_barred {
                         Some(Refusal::ServerUnavailable)
                     } else {
-                        self.is_banned(&client, &names).then_some(Refusal::Banned)
+                        let known = identity.as_deref();
+                        known.and_then(|identity| self.check(&client, identity).err())
                     };
                     let now = self.desk.clock.now();
                     admission = self.desk.with_line(|line| match refusal {
@@ -260,12 +258,18 @@ impl Opening {
         }
     }
 
-    /// Whether a ban keeps the client outside in this moment: it may have come while others said who the client is, and
-    /// whoever disconnects those who are in has not seen it.
-    fn is_banned(&self, client_id: &str, names: &[Box<str>]) -> bool {
-        let listener = self.permit.listener();
-        let names = names.iter().map(|name| &**name);
-        !listener.is_inside && self.desk.chain.is_banned(client_id, names, self.peer.address())
+    /// Whether the client may come in at this moment: it may have been banned, or its user removed, while others said who
+    /// it is, and whoever disconnects those who are in has not seen it.
+    fn check(&self, client_id: &str, identity: &Identity) -> Result<(), Refusal> {
+        if self.permit.listener().is_inside {
+            return Ok(());
+        }
+        let subject = Subject {
+            identity,
+            client_id,
+            address: self.peer.address(),
+        };
+        self.desk.chain.check(&guest_of(&subject)).map_err(refusal_of)
     }
 
     /// The second part of the conversation.

@@ -21,7 +21,7 @@ pub struct Guest<'a> {
     pub username: Option<&'a str>,
     /// The name that it claimed, if that is another.
     pub claimed: Option<&'a str>,
-    /// How it was known: [`crate::Identity::method`]; empty: nobody asked it.
+    /// How it was known: [`crate::Identity::method`]; empty: it is anonymous.
     pub method: &'a str,
     /// Its address, if it has one.
     pub address: Option<IpAddr>,
@@ -86,6 +86,13 @@ impl Prepared {
     ///
     /// [`Refusal::Banned`] or [`Refusal::BadCredentials`].
     pub fn check(&self, guest: &Guest<'_>) -> Result<(), Refusal> {
+        self.0.check(guest)
+    }
+}
+
+impl Links {
+    /// As [`Prepared::check`].
+    pub(super) fn check(&self, guest: &Guest<'_>) -> Result<(), Refusal> {
         let who = Credentials {
             client_id: guest.client_id.to_owned(),
             username: guest.username.map(str::to_owned),
@@ -94,11 +101,11 @@ impl Prepared {
             listener: guest.listener.to_owned(),
             certificate: None,
         };
-        let bans = &self.0.bans;
+        let bans = &self.bans;
         if bans.hold(&who) || guest.claimed.is_some_and(|name| bans.hold_user(name)) {
             return Err(Refusal::Banned);
         }
-        let mut links = self.0.links.iter();
+        let mut links = self.links.iter();
         match links.any(|link| link.would_know(guest, &who)) {
             true => Ok(()),
             false => Err(Refusal::BadCredentials),

@@ -9,7 +9,7 @@ use crate::bans::{self, Ban, Banned};
 use crate::limits::{self, Rate};
 use crate::scram::tests::prove;
 use crate::web::tests::{Act, TestServer, nobody};
-use crate::{Answer, Authenticator, Credentials, Refusal, Settings, anonymous, http, password, web};
+use crate::{Answer, Authenticator, Credentials, Guest, Refusal, Settings, anonymous, http, password, web};
 
 /// "pass word", by mosquitto_passwd.
 pub(super) const HASH: &str =
@@ -398,15 +398,23 @@ async fn the_tally_names_the_method_that_had_the_last_word() {
     assert_eq!(chain.tally(), counted);
 }
 
-/// Whoever is asked about goes on with the bans that it began with: so others are asked at its admission.
+/// Whoever is asked about goes on with the bans and users that it began with: so it is asked once more at its admission.
 #[tokio::test]
-async fn bans_of_this_moment_are_known_at_once() {
+async fn who_comes_in_is_held_against_what_is_in_force_at_this_moment() {
     let (_directory, file) = place();
     let entry = password::scram_for_file(b"pass word").unwrap();
     fs::write(&file, format!("clerk:{entry}\n")).unwrap();
     let chain = Chain::open(&settings(&file)).await.unwrap();
     let address = Some([192, 0, 2, 7].into());
-    assert!(!chain.is_banned("desk-1", ["clerk"], address));
+    let guest = Guest {
+        client_id: "desk-1",
+        username: Some("clerk"),
+        claimed: None,
+        method: password::METHOD,
+        address,
+        listener: "tcp",
+    };
+    assert_eq!(chain.check(&guest), Ok(()));
     let nameless = Credentials {
         username: None,
         ..clerk("")
@@ -419,7 +427,7 @@ async fn bans_of_this_moment_are_known_at_once() {
         Banned::Address(network),
     ] {
         chain.ban(whom.clone(), None, "admin", None).await.unwrap();
-        assert!(chain.is_banned("desk-1", ["other", "clerk"], address), "{whom:?}");
+        assert_eq!(chain.check(&guest), Err(Refusal::Banned), "{whom:?}");
         let begun = chain.begin_scram(&nameless, b"n,,n=clerk,r=abc");
         assert_eq!(begun.unwrap_err(), Refusal::Banned, "{whom:?}");
         chain.unban(&whom).await.unwrap();
@@ -435,5 +443,9 @@ async fn bans_of_this_moment_are_known_at_once() {
         ..settings(&file)
     };
     chain.reload_with(&other).await.unwrap();
-    assert!(chain.is_banned("desk-1", ["clerk"], None));
+    assert_eq!(chain.check(&guest), Err(Refusal::Banned));
+
+    fs::write(&file, format!("other:{entry}\n")).unwrap();
+    chain.reload_with(&settings(&file)).await.unwrap();
+    assert_eq!(chain.check(&guest), Err(Refusal::BadCredentials));
 }
