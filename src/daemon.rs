@@ -264,6 +264,7 @@ fn settings(
         inbox_bytes_max: conf.broker.line_inbox_bytes_max,
         sessions_max: SESSIONS_MAX,
         state_interval: Duration::from_secs(conf.broker.sys_interval_secs),
+        line_answers_within: Duration::from_secs(conf.broker.line_timeout_secs),
         ends_within: EndsWithin {
             goodbye: Duration::from_secs(conf.broker.drain_timeout_secs),
             store: Duration::from_secs(conf.storage.close_timeout_secs),

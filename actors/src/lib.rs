@@ -24,6 +24,7 @@ mod message;
 mod network;
 mod operations;
 mod overload;
+mod patience;
 mod plan;
 mod policy;
 mod process;

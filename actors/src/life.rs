@@ -6,7 +6,7 @@ mod watchdog;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 use actix_rt::task::{JoinHandle, spawn_blocking};
@@ -16,9 +16,11 @@ use tokio::time::sleep;
 
 use self::drain::Draining;
 pub(crate) use self::watchdog::Pulse;
+use crate::clock;
 use crate::events::Events;
 use crate::message::{Drain, Lingering};
 use crate::operations::life::{Declined, DrainOrder, Helm, Reply, Stage, UpgradeOrder, Wish};
+use crate::patience::{Silent, answer_by};
 use crate::process::{Moment, Process, Successor};
 use crate::quic::QuicHouse;
 use crate::reload::{OpenDoors, Reloader};
@@ -150,12 +152,19 @@ impl Life<'_> {
             match turn {
                 Turn::Stop(who) => break End::Stop(who),
                 Turn::Reload => {
-                    self.process.reopen_log();
-                    if let Err(who) = unless(&stop, self.reload("SIGHUP")).await {
+                    let reload = async {
+                        self.reopen_log().await;
+                        self.reload("SIGHUP").await
+                    };
+                    if let Err(who) = unless(&stop, reload).await {
                         break End::Stop(who);
                     }
                 }
-                Turn::ReopenLog => self.process.reopen_log(),
+                Turn::ReopenLog => {
+                    if let Err(who) = unless(&stop, self.reopen_log()).await {
+                        break End::Stop(who);
+                    }
+                }
                 Turn::Wish(wish) => {
                     if let Err(who) = unless(&stop, self.grant(wish, &mut beside)).await {
                         break End::Stop(who);
@@ -206,6 +215,14 @@ impl Life<'_> {
         }
     }
 
+    /// The file may be on a disk that does not answer.
+    async fn reopen_log(&self) {
+        let process = Arc::clone(self.process);
+        if spawn_blocking(move || process.reopen_log()).await.is_err() {
+            tracing::error!("opening the log again ended in a panic");
+        }
+    }
+
     async fn reload(&self, who: &'static str) -> Result<Vec<String>, Declined> {
         if *self.helm.stage.borrow() == Stage::Draining {
             let why = "the broker is draining; undo that first (strowger drain --undo)";
@@ -214,17 +231,21 @@ impl Life<'_> {
         }
         self.process.tell(Moment::Reloading);
         tracing::info!("{who}: reading settings, certificates, users, rights and rules again");
-        let plan = self.reloader.reload(&self.stop).await.map_err(Declined);
-        self.events.tell("reload", || match &plan {
-            Ok(plan) => plan.lines().join("; "),
+        let done = self.reloader.reload(&self.stop).await.map_err(Declined);
+        let lines = done.as_ref().map(|done| {
+            let late = done.late.iter().cloned();
+            done.plan.lines().into_iter().chain(late).collect::<Vec<_>>()
+        });
+        self.events.tell("reload", || match &lines {
+            Ok(lines) => lines.join("; "),
             Err(declined) => format!("refused: {declined}"),
         });
-        let steps = plan.iter().flat_map(|plan| &plan.steps);
+        let steps = done.iter().flat_map(|done| &done.plan.steps);
         for step in steps.filter(|step| step.kind.is_of_listener()) {
             self.events.tell("listener", || step.to_string());
         }
         self.process.tell(Moment::Reloaded);
-        Ok(plan?.lines())
+        lines.map_err(Clone::clone)
     }
 
     async fn drain(&self, order: DrainOrder, beside: &mut Beside) {
@@ -236,17 +257,20 @@ impl Life<'_> {
         );
         if self.helm.stage.send_replace(Stage::Draining) == Stage::Serving {
             self.process.tell(Moment::Draining);
-            for line in self.lines {
-                // The second answer comes when the acceptors have heard of the first.
-                let closed = line.send(Drain::Close).await.is_ok() && line.send(Lingering).await.is_ok();
-                if !closed {
-                    tracing::error!("a line has ended before it was drained");
+            let deadline = self.lines_answer_by();
+            for (number, line) in self.lines.iter().enumerate() {
+                let mut closed = answer_by(deadline, line.send(Drain::Close)).await;
+                if closed.is_ok() {
+                    // This answer comes when the acceptors have heard of it.
+                    closed = answer_by(deadline, line.send(Lingering)).await.map(drop);
                 }
+                tell_of_silence(number, closed, "accepts nobody");
             }
             self.quic.iter().for_each(|quic| quic.close());
             self.doors.refuse();
         }
-        beside.draining = Some(Draining::begin(self.lines.to_vec(), order));
+        let within = self.reloader.line_answers_within();
+        beside.draining = Some(Draining::begin(self.lines.to_vec(), order, within));
     }
 
     async fn undrain(&self, beside: &mut Beside) -> Result<(), Declined> {
@@ -266,16 +290,20 @@ impl Life<'_> {
             ))
         });
         beside.draining = None;
-        for (line, share) in self.lines.iter().zip(shares) {
-            if line.send(Open(share)).await.is_err() {
-                tracing::error!("a line has ended and accepts nobody");
-            }
+        let deadline = self.lines_answer_by();
+        for (number, (line, share)) in self.lines.iter().zip(shares).enumerate() {
+            let opened = answer_by(deadline, line.send(Open(share))).await;
+            tell_of_silence(number, opened, "accepts clients");
         }
         self.quic.iter().for_each(|quic| quic.reopen());
         self.helm.stage.send_replace(Stage::Serving);
         self.process.tell(Moment::Ready);
         tracing::info!("the drain was undone: clients are accepted");
         listening
+    }
+
+    fn lines_answer_by(&self) -> Instant {
+        clock::deadline(self.reloader.line_answers_within())
     }
 
     fn may_upgrade(&self, order: &UpgradeOrder, beside: &Beside) -> Result<(), Declined> {
@@ -295,6 +323,18 @@ impl Life<'_> {
     fn check(&self, order: UpgradeOrder) -> JoinHandle<Result<Successor, Declined>> {
         let (process, sockets) = (Arc::clone(self.process), self.doors.keys());
         spawn_blocking(move || process.check_upgrade(&order, &sockets))
+    }
+}
+
+/// Says which line has not answered, and what it does when it goes on.
+fn tell_of_silence(line: usize, answered: Result<(), Silent>, then: &'static str) {
+    match answered {
+        Ok(()) => {}
+        Err(Silent::Ended) => tracing::error!(line, "the line has ended"),
+        Err(Silent::Late) => tracing::error!(
+            line,
+            "the line has not answered in time (broker.line_timeout_secs): it {then} when it goes on"
+        ),
     }
 }
 

@@ -8,22 +8,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use auth::{Chain, Guest, Prepared, Refusal};
+use auth::{Chain, Prepared, Refusal};
 use broker::acl::{Rights, Subject};
 use broker::effect::Parting;
 use broker::line::{Findings, Review};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::access::rights_of;
+use crate::authentication::guest_of;
 use crate::life::Stop;
 use crate::operations::stride::Stride;
 use crate::overload::Overload;
+use crate::patience::{Progress, Work};
 use crate::plan::{Facts, Plan, SettingChange, steps};
 use crate::policy::Policy;
 use crate::session::SessionActor;
-use crate::session::reload::{Enforce, Govern, Look};
+use crate::session::reload::{Enforce, Govern, Look, Rehang};
 use crate::settings::{EndsWithin, Settings};
 use crate::tables::SharedTables;
 
@@ -76,6 +79,7 @@ impl fmt::Debug for Draft {
 struct InForce {
     rights: Rights,
     wide_subscriptions: bool,
+    line_answers_within: Duration,
     ends_within: EndsWithin,
 }
 
@@ -91,8 +95,23 @@ pub(crate) struct Reloader {
     /// Between two reports to `$SYS`.
     pub(crate) state_interval: watch::Sender<Duration>,
     in_force: Mutex<InForce>,
-    /// One after the other.
-    turn: tokio::sync::Mutex<()>,
+    /// One after the other. With what lines have not done of the last one.
+    turn: tokio::sync::Mutex<Vec<Late>>,
+}
+
+/// A line that has not followed a reload yet, and what it has to do.
+struct Late {
+    line: usize,
+    work: Work,
+}
+
+/// What became of a reload.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// What it changed.
+    pub(crate) plan: Plan,
+    /// Of each line that did not answer in time, what becomes of it.
+    pub(crate) late: Vec<String>,
 }
 
 /// Everything that was read and found good.
@@ -138,15 +157,21 @@ impl Reloader {
             in_force: Mutex::new(InForce {
                 rights,
                 wide_subscriptions: settings.limits.access.wide_subscriptions,
+                line_answers_within: settings.line_answers_within,
                 ends_within: settings.ends_within,
             }),
-            turn: tokio::sync::Mutex::new(()),
+            turn: tokio::sync::Mutex::default(),
         }
     }
 
     /// How long a stop may take.
     pub(crate) fn ends_within(&self) -> EndsWithin {
         self.in_force.lock().ends_within
+    }
+
+    /// How long the answer of a line is waited for.
+    pub(crate) fn line_answers_within(&self) -> Duration {
+        self.in_force.lock().line_answers_within
     }
 
     /// Says what a reload would do and to whom, and does nothing.
@@ -164,19 +189,30 @@ impl Reloader {
     /// # Errors
     ///
     /// What is wrong, in one line; nothing was changed.
-    pub(crate) async fn reload(&self, stop: &Stop) -> Result<Plan, String> {
-        let _turn = self.turn.lock().await;
-        let checked = match self.check_unless(stop, None, doors::Depth::Open).await {
-            Ok(checked) => checked,
-            Err(error) => {
-                tracing::error!(error, "reload refused: everything stays as it was");
-                return Err(error);
-            }
+    pub(crate) async fn reload(&self, stop: &Stop) -> Result<Done, String> {
+        let mut turn = self.turn.lock().await;
+        let checked = match followed(&mut turn) {
+            Ok(()) => self.check_unless(stop, None, doors::Depth::Open).await,
+            Err(late) => Err(late),
         };
+        let checked =
+            checked.inspect_err(|error| tracing::error!(error, "reload refused: everything stays as it was"))?;
         for step in &checked.plan.steps {
             tracing::info!("reload: {step}");
         }
-        Ok(self.carry_out(checked).await)
+        let (plan, late) = self.carry_out(checked).await;
+        let within = self.line_answers_within().as_secs();
+        let tell = |late: &Late| {
+            let line = late.line;
+            let told = format!(
+                "line {line} has not answered for {within} s (broker.line_timeout_secs): it follows when it goes on"
+            );
+            tracing::error!("reload: {told}");
+            told
+        };
+        let told = late.iter().map(tell).collect();
+        *turn = late;
+        Ok(Done { plan, late: told })
     }
 
     /// Checks, unless the broker is to stop before that is done: a file may not answer, and nobody waits for it then.
@@ -217,7 +253,7 @@ impl Reloader {
             are_rights_other: are_rights_other || is_wide_other,
             may_stay: may_stay(chain.clone(), next.leaving()),
         });
-        let found = self.look(&review).await;
+        let found = self.look(&review, settings.line_answers_within).await?;
         let (_, retained, _) = self.tables.sizes();
         let plan = Plan {
             steps: steps(&Facts {
@@ -245,18 +281,20 @@ impl Reloader {
     }
 
     /// Finds out of all lines whom it would hit.
-    async fn look(&self, review: &Arc<Review>) -> Findings {
+    async fn look(&self, review: &Arc<Review>, limit: Duration) -> Result<Findings, String> {
         let mut found = Findings::default();
         let mut stride = Stride::begin();
-        for line in &self.lines {
+        for (number, line) in self.lines.iter().enumerate() {
             let mut from = Some(0);
             while let Some(place) = from {
-                let looked = line
-                    .send(Look {
-                        review: Arc::clone(review),
-                        from: place,
-                    })
-                    .await;
+                let looked = line.send(Look {
+                    review: Arc::clone(review),
+                    from: place,
+                });
+                let looked = timeout(limit, looked).await.map_err(|_| {
+                    let within = limit.as_secs();
+                    format!("line {number} has not answered for {within} s (broker.line_timeout_secs)")
+                })?;
                 // A line that has ended has nobody.
                 let (of_line, next) = looked.unwrap_or_default();
                 found.extend(of_line);
@@ -264,11 +302,11 @@ impl Reloader {
                 stride.pause().await;
             }
         }
-        found
+        Ok(found)
     }
 
-    /// Puts everything in force. Nothing of this can fail.
-    async fn carry_out(&self, checked: Checked) -> Plan {
+    /// Puts everything in force. Nothing of this can fail; lines may be late.
+    async fn carry_out(&self, checked: Checked) -> (Plan, Vec<Late>) {
         let Checked {
             draft,
             chain,
@@ -289,44 +327,76 @@ impl Reloader {
         *self.in_force.lock() = InForce {
             rights: rights.clone(),
             wide_subscriptions: settings.limits.access.wide_subscriptions,
+            line_answers_within: settings.line_answers_within,
             ends_within: settings.ends_within,
         };
         let policy = rules.is_some().then(|| Arc::clone(&self.policy));
         let rehung = doors.hang(&self.doors);
-        for (line, rehang) in self.lines.iter().zip(rehung) {
-            let govern = Govern {
-                limits: settings.limits.clone(),
-                rights: rights.clone(),
-                policy: policy.clone(),
-            };
-            if line.send(govern).await.is_err() || line.send(rehang).await.is_err() {
-                tracing::error!("a line has ended and was not told of other settings");
+        let concerned = self.lines.iter().zip(rehung).enumerate();
+        let under_way: Vec<Late> = concerned
+            .map(|(number, (line, rehang))| {
+                let govern = Govern {
+                    limits: settings.limits.clone(),
+                    rights: rights.clone(),
+                    policy: policy.clone(),
+                };
+                let (line, review) = (line.clone(), Arc::clone(&review));
+                Late {
+                    line: number,
+                    work: Work::begin(|progress| have_follow(line, govern, rehang, review, progress)),
+                }
+            })
+            .collect();
+        let mut late = Vec::new();
+        for mut line in under_way {
+            if !line.work.follow(settings.line_answers_within).await {
+                late.push(line);
             }
         }
-        self.enforce(&review).await;
         tracing::info!("rights reloaded");
         match policy {
             Some(_) => tracing::info!("rules reloaded"),
             None => tracing::info!("rules are as they were"),
         }
-        plan
+        (plan, late)
     }
+}
 
-    async fn enforce(&self, review: &Arc<Review>) {
-        let mut stride = Stride::begin();
-        for line in &self.lines {
-            let mut from = Some(0);
-            while let Some(place) = from {
-                let enforced = line
-                    .send(Enforce {
-                        review: Arc::clone(review),
-                        from: place,
-                    })
-                    .await;
-                from = enforced.unwrap_or_default();
-                stride.pause().await;
-            }
-        }
+/// Whether all lines have followed the reload before.
+fn followed(last: &mut Vec<Late>) -> Result<(), String> {
+    last.retain(|late| !late.work.is_done());
+    match last.first() {
+        None => Ok(()),
+        Some(late) => Err(format!(
+            "line {} has not followed the reload before yet; try again when it has",
+            late.line
+        )),
+    }
+}
+
+/// Has one line and its clients follow.
+async fn have_follow(
+    line: Addr<SessionActor>,
+    govern: Govern,
+    rehang: Rehang,
+    review: Arc<Review>,
+    progress: Progress,
+) {
+    if line.send(govern).await.is_err() || line.send(rehang).await.is_err() {
+        tracing::error!("a line has ended and was not told of other settings");
+        return;
+    }
+    progress.made();
+    let mut stride = Stride::begin();
+    let mut from = Some(0);
+    while let Some(place) = from {
+        let enforced = line.send(Enforce {
+            review: Arc::clone(&review),
+            from: place,
+        });
+        from = enforced.await.unwrap_or_default();
+        progress.made();
+        stride.pause().await;
     }
 }
 
@@ -345,15 +415,7 @@ fn may_stay(chain: Prepared, leaving: Vec<(Arc<str>, u32)>) -> Arc<broker::line:
             // Somebody who operates the broker, and was let in elsewhere.
             return Ok(());
         }
-        let guest = Guest {
-            client_id: subject.client_id,
-            username: identity.username.as_deref(),
-            claimed: identity.claimed.as_deref(),
-            method: identity.method,
-            address: subject.address,
-            listener: &identity.listener,
-        };
-        chain.check(&guest).map_err(|refusal| match refusal {
+        chain.check(&guest_of(subject)).map_err(|refusal| match refusal {
             Refusal::Banned => Parting::Banned,
             Refusal::BadCredentials
             | Refusal::NotAuthorized

@@ -40,6 +40,8 @@ pub struct Settings {
     pub sessions_max: usize,
     /// Between two reports to `$SYS`; zero: none.
     pub state_interval: Duration,
+    /// How long a reload and a drain wait for the answer of a line.
+    pub line_answers_within: Duration,
     /// How long its end may take.
     pub ends_within: EndsWithin,
     /// The brain's bounds.

@@ -35,10 +35,11 @@ const SECTIONS_NOW: [&str; 8] = [
     "listener", "overload", "auth", "acl", "rules", "packet", "session", "retained",
 ];
 /// Settings of other sections that are taken at once.
-const NOW: [&str; 7] = [
+const NOW: [&str; 8] = [
     "listeners",
     "broker.topics_cached_max",
     "broker.sys_interval_secs",
+    "broker.line_timeout_secs",
     "broker.drain_timeout_secs",
     "log.level",
     "storage.close_timeout_secs",

@@ -96,6 +96,31 @@ def test_a_line_that_does_not_answer_keeps_no_stop(start, tmp_path, wish, begun)
     assert asker.wait(30) != 0
 
 
+@needs_strace
+def test_a_line_that_does_not_answer_is_named_and_follows_when_it_goes_on(start, tmp_path):
+    broker = start("--set", "broker.line_timeout_secs=1")
+    directory = tmp_path / f"store-{broker.port}"
+    client = Wire.open(broker.address)
+
+    def command(*words):
+        return exchange.strowger(*words, "--data-dir", directory)
+
+    with a_stuck_line(broker):
+        refused = command("reload")
+        assert refused.returncode != 0
+        assert "has not answered for 1 s (broker.line_timeout_secs)" in refused.stderr
+        assert "everything stays as it was" in broker.log()
+        assert command("drain").returncode == 0
+        await_log(broker, "it accepts nobody when it goes on")
+        assert "drained" not in broker.log()
+    client.expect_disconnect(0x9C)
+    await_log(broker, "drained: all clients have been sent away")
+    assert command("drain", "--undo").returncode == 0
+    assert command("reload").returncode == 0
+    with Wire.open(broker.address) as late:
+        assert late.publish("t", b"m", qos=1).reason == 0x10
+
+
 def await_log(broker, words, within=20):
     deadline = time.monotonic() + within
     while words not in broker.log():

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::Addr;
 use actix_rt::task::JoinHandle;
 use broker::line::Elsewhere;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::clock;
 use crate::message::{Count, SendAway};
@@ -23,8 +23,9 @@ const TURN: usize = 500;
 pub(super) struct Draining(JoinHandle<()>);
 
 impl Draining {
-    pub(super) fn begin(lines: Vec<Addr<SessionActor>>, order: DrainOrder) -> Self {
-        Self(actix_rt::spawn(send_away_forever(lines, order)))
+    /// A line that does not answer `within` is passed over until the next look.
+    pub(super) fn begin(lines: Vec<Addr<SessionActor>>, order: DrainOrder, within: Duration) -> Self {
+        Self(actix_rt::spawn(send_away_forever(lines, order, within)))
     }
 }
 
@@ -34,7 +35,7 @@ impl Drop for Draining {
     }
 }
 
-async fn send_away_forever(lines: Vec<Addr<SessionActor>>, order: DrainOrder) {
+async fn send_away_forever(lines: Vec<Addr<SessionActor>>, order: DrainOrder, within: Duration) {
     let to = Elsewhere {
         for_good: order.for_good,
         reference: order.reference,
@@ -42,18 +43,18 @@ async fn send_away_forever(lines: Vec<Addr<SessionActor>>, order: DrainOrder) {
     let mut pace = Pace::new(order.clients_per_sec);
     let mut is_told = false;
     loop {
-        pass(&lines, &to, &mut pace).await;
-        let left = connected(&lines).await;
-        if left == 0 && !is_told {
+        pass(&lines, &to, &mut pace, within).await;
+        let is_done = connected(&lines, within).await == Some(0);
+        if is_done && !is_told {
             tracing::info!("drained: all clients have been sent away");
         }
-        is_told = left == 0;
+        is_told = is_done;
         sleep(LOOK).await;
     }
 }
 
 /// Once through all sessions of all lines, which take turns.
-async fn pass(lines: &[Addr<SessionActor>], to: &Elsewhere, pace: &mut Pace) {
+async fn pass(lines: &[Addr<SessionActor>], to: &Elsewhere, pace: &mut Pace, within: Duration) {
     let mut under_way: Vec<(&Addr<SessionActor>, u32)> = lines.iter().map(|line| (line, 0)).collect();
     while !under_way.is_empty() {
         let mut further = Vec::new();
@@ -61,7 +62,7 @@ async fn pass(lines: &[Addr<SessionActor>], to: &Elsewhere, pace: &mut Pace) {
             let max = pace.allowance().await.min(TURN);
             let to = to.clone();
             // A line that has ended has no clients.
-            let Ok(slice) = line.send(SendAway { to, from, max }).await else {
+            let Ok(Ok(slice)) = timeout(within, line.send(SendAway { to, from, max })).await else {
                 continue;
             };
             pace.spend(slice.ended);
@@ -71,12 +72,14 @@ async fn pass(lines: &[Addr<SessionActor>], to: &Elsewhere, pace: &mut Pace) {
     }
 }
 
-async fn connected(lines: &[Addr<SessionActor>]) -> u64 {
+/// `None`: not all lines say it.
+async fn connected(lines: &[Addr<SessionActor>], within: Duration) -> Option<u64> {
     let mut total = 0;
     for line in lines {
-        total += line.send(Count).await.map_or(0, |counters| counters.connected);
+        let counters = timeout(within, line.send(Count)).await.ok()?;
+        total += counters.map_or(0, |counters| counters.connected);
     }
-    total
+    Some(total)
 }
 
 /// So many clients per second. What is not used in a second is not kept for later.
