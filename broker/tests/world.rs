@@ -23,7 +23,7 @@ use broker::message::Millis;
 use broker::notes::Note;
 use broker::presence::Presence;
 use broker::router::{RetainedLimits, RouterLimits};
-use broker::routing::{RouteRequest, carry_out};
+use broker::routing::{RouteReply, RouteRequest, carry_out};
 use broker::session::Outbox;
 use broker::traces::Span;
 use bytes::{Bytes, BytesMut};
@@ -117,6 +117,9 @@ pub struct World {
     /// While set, the router keeps requests waiting; see [`World::release_routes`].
     pub hold_routes: bool,
     waiting_routes: Vec<(usize, RouteRequest)>,
+    /// The router does what it is asked, and its answers are on their way.
+    pub hold_replies: bool,
+    waiting_replies: Vec<(usize, RouteReply)>,
     /// What the log was told of limits.
     pub notices: Vec<LimitReached>,
     /// What was noted about clients.
@@ -163,6 +166,8 @@ impl World {
             address: None,
             hold_routes: false,
             waiting_routes: Vec::new(),
+            hold_replies: false,
+            waiting_replies: Vec::new(),
             notices: Vec::new(),
             notes: Vec::new(),
             fresh: 0,
@@ -427,9 +432,13 @@ impl World {
         sum
     }
 
-    /// The router takes up what it was asked while [`World::hold_routes`] was set.
+    /// The router takes up what it was asked while [`World::hold_routes`] was set, and all its answers arrive.
     pub fn release_routes(&mut self) {
         self.hold_routes = false;
+        self.hold_replies = false;
+        for (line, reply) in std::mem::take(&mut self.waiting_replies) {
+            self.lines[line].routed(reply, self.now);
+        }
         for (line, request) in std::mem::take(&mut self.waiting_routes) {
             self.route(line, request);
         }
@@ -533,8 +542,10 @@ impl World {
 
     fn route(&mut self, line: usize, request: RouteRequest) {
         let reply = carry_out(&mut self.tables.router.borrow_mut(), request);
-        if let Some(reply) = reply {
-            self.lines[line].routed(reply, self.now);
+        match reply {
+            Some(reply) if self.hold_replies => self.waiting_replies.push((line, reply)),
+            Some(reply) => self.lines[line].routed(reply, self.now),
+            None => {}
         }
     }
 

@@ -78,6 +78,10 @@ impl Line {
         }
         let session = self.session_at(key.slot())?;
         session.feeds.retain(|feed| feed.filter != *filter);
+        // Also before the router's answer: that it is gone may be said as soon as the router has it no more.
+        if let Some(id) = session.id {
+            self.turn.keeper.note(Change::Unsubscribe(id, filter.clone()));
+        }
         self.turn.effects.push(Effect::Route(RouteRequest {
             session: key,
             change: RouteChange::Revoke(vec![filter.clone()]),

@@ -214,9 +214,11 @@ impl Device {
             }
             if !all {
                 sight.fresh = 0;
-                sight.unkept = sight.any;
-            } else if entry.broken {
-                sight.unkept = sight.unkept.max(sight.fleeting);
+            }
+            if entry.broken {
+                // Its publisher sends it again.
+                let forgotten = if all { sight.fleeting } else { sight.any };
+                sight.unkept = sight.unkept.max(forgotten);
             }
         }
     }

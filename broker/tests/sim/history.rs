@@ -369,12 +369,15 @@ impl History {
     }
 
     fn hold_or_release(&mut self) {
-        let holds = self.world.hold_routes;
-        self.note(|| format!("the router waits: {}", !holds));
-        if holds {
+        if self.world.hold_routes || self.world.hold_replies {
+            self.note(|| "the router goes on".to_owned());
             self.world.release_routes();
-        } else {
+        } else if self.dice.percent(50) {
+            self.note(|| "the router waits".to_owned());
             self.world.hold_routes = true;
+        } else {
+            self.note(|| "the answers of the router wait".to_owned());
+            self.world.hold_replies = true;
         }
     }
 

@@ -95,6 +95,8 @@ impl World {
         self.store = ModelStore::new(image);
         self.hold_routes = false;
         self.waiting_routes.clear();
+        self.hold_replies = false;
+        self.waiting_replies.clear();
         for connection in &mut self.connections {
             connection.key = None;
             connection.held = false;

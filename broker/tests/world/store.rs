@@ -86,6 +86,11 @@ impl ModelStore {
         self.later.len() + self.waiting.len()
     }
 
+    /// Whether it has looked at all that was given to it.
+    pub fn is_up_to_date(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Takes up what waits, unless it sleeps, and answers what was asked with it.
     pub fn take_up(&mut self, retained: &Retained, now: Millis) -> Vec<(u16, Fetched)> {
         let mut answers = Vec::new();

@@ -2,11 +2,13 @@
 
 use broker::counters::Drop;
 use broker::exchange::Kind;
+use broker::line::Line;
 use mqtt_codec::QoS;
 
-use super::{DEVICES, History};
+use super::{DEVICES, FILTERS, GROUP_FILTER, History};
 use crate::sim::device::{Terms, Way};
 use crate::sim::ledger::Verdict;
+use crate::world::packets;
 use crate::world::store::Pace;
 
 impl History {
@@ -30,6 +32,29 @@ impl History {
         assert_eq!(counters.connected, connected as u64);
         let alive = self.devices.iter().filter(|device| device.life.alive).count();
         assert_eq!(counters.sessions, alive as u64);
+        self.check_kept_subscriptions();
+    }
+
+    /// What the store has of subscriptions is what the router has, unless one of them has yet to hear of a change.
+    fn check_kept_subscriptions(&self) {
+        if self.world.hold_routes || self.world.hold_replies || !self.world.store.is_up_to_date() {
+            return;
+        }
+        for device in self.devices.iter().filter(|device| device.life.alive) {
+            let Some(kept) = self.world.store.image().session_of(&device.id) else {
+                continue;
+            };
+            for name in FILTERS.iter().chain([&GROUP_FILTER]) {
+                let filter = packets::filter(name);
+                let is_in_force = |line: &Line| line.has_subscription(&device.id, &filter);
+                assert_eq!(
+                    kept.subscriptions.contains_key(*name),
+                    self.world.lines.iter().any(is_in_force),
+                    "{}: {name} as the store has it, and as the router has it",
+                    device.id
+                );
+            }
+        }
     }
 
     /// Messages that were accepted a moment ago are owed to all who were subscribed all the time.

@@ -86,7 +86,7 @@ fn requests_of_a_client_that_does_not_wait_for_the_answer_survive() {
     world.send(reader, Packet::Subscribe(wanted));
     world.drop_connection(reader);
     world.release_routes();
-    world.crash(Survive::All);
+    world.crash(Survive::Synced);
     let sensor = world.client("sensor").connect();
     publish_as(&mut world, sensor, 1, "gone", "x", QoS::AtLeastOnce);
     publish_as(&mut world, sensor, 2, "wanted", "m", QoS::AtLeastOnce);
