@@ -52,8 +52,8 @@ pub(crate) struct Socket {
     blocked: Cell<bool>,
     paused: Cell<bool>,
     channel: RefCell<Channel>,
-    ending: RefCell<Option<Ending>>,
-    reader: RefCell<Option<Waker>>,
+    ending: Cell<Option<Ending>>,
+    reader: Cell<Option<Waker>>,
     /// What was said on it.
     pub(crate) tape: RefCell<Tape>,
 }
@@ -65,24 +65,23 @@ impl Socket {
             blocked: Cell::new(false),
             paused: Cell::new(false),
             channel: RefCell::new(channel),
-            ending: RefCell::new(None),
-            reader: RefCell::new(None),
+            ending: Cell::new(None),
+            reader: Cell::new(None),
             tape: RefCell::new(tape),
         }
     }
 
     fn wake(&self) {
-        if let Some(reader) = self.reader.borrow().as_ref() {
+        if let Some(reader) = self.reader.take() {
             reader.wake_by_ref();
+            self.reader.set(Some(reader));
         }
     }
 
     /// Notes who is to be woken.
     pub(crate) fn attend(&self, waker: &Waker) {
-        let mut reader = self.reader.borrow_mut();
-        if reader.as_ref().is_none_or(|known| !known.will_wake(waker)) {
-            *reader = Some(waker.clone());
-        }
+        let known = self.reader.take().filter(|known| known.will_wake(waker));
+        self.reader.set(known.or_else(|| Some(waker.clone())));
     }
 
     /// Ends the connection: the reader carries it out.

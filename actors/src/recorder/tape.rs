@@ -12,8 +12,8 @@ use super::{Kind, Record, Recorder, Watch, blank};
 
 /// Packets of one read or write that are recorded: the last.
 const BATCH_MAX: usize = 8;
-/// Room that a tape begins with.
-const FIRST_BYTES: usize = 96;
+/// Room that a tape begins with: for CONNECT and a SUBSCRIBE with their answers.
+const FIRST_BYTES: usize = 160;
 
 /// See the module.
 #[derive(Debug)]
