@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use auth::{Chain, Conversation, Credentials};
+use broker::acl::Subject;
 use broker::exchange::Refusal;
 use broker::line::{ConnectionKey, Proof, Proving};
 use bytes::Bytes;
 
-use super::{identity_of, refusal_of};
+use super::{guest_of, identity_of, refusal_of};
 
 /// The one method that is offered, as CONNECT names it.
 const METHOD: &str = "SCRAM-SHA-256";
@@ -92,11 +93,25 @@ impl Provers {
             Ok(prover) => prover,
             Err(refusal) => return Proof::Failed(refusal),
         };
-        let proof = prover.judge(chain, &proving.data);
-        if let Proof::More(_) = proof {
-            self.0.borrow_mut().insert(proving.connection, prover);
+        match prover.judge(chain, &proving.data) {
+            Proof::Given(identity, answer) => {
+                // A reload may have come since the conversation began.
+                let subject = Subject {
+                    identity: &identity,
+                    client_id: &proving.client_id,
+                    address: proving.peer.address(),
+                };
+                match chain.check(&guest_of(&subject)) {
+                    Ok(()) => Proof::Given(identity, answer),
+                    Err(refusal) => Proof::Failed(refusal_of(refusal)),
+                }
+            }
+            more @ Proof::More(_) => {
+                self.0.borrow_mut().insert(proving.connection, prover);
+                more
+            }
+            failed @ Proof::Failed(_) => failed,
         }
-        proof
     }
 
     /// The connection is over.

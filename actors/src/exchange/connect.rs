@@ -172,7 +172,7 @@ impl Opening {
         })
     }
 
-    /// Who the client is; refused, if the broker, its listener or the chain has closed the door meanwhile.
+    /// Who the client is; refused, if the door has closed meanwhile.
     async fn learn(&mut self, connect: &Connect) -> Result<Arriving, Unproven> {
         let desk = Rc::clone(&self.desk.0);
         let known = tokio::select! {
@@ -181,10 +181,6 @@ impl Opening {
             known = self.identify(connect) => known,
         };
         let arriving = known?;
-        // The clients of a listener that has been closed have been sent away.
-        if self.permit.listener().is_closed() {
-            return Err(Unproven::Refused(Refusal::ServerUnavailable));
-        }
         let allowed = self.check(&connect.client_id, &arriving.identity);
         allowed.map(|()| arriving).map_err(Unproven::Refused)
     }
@@ -258,9 +254,12 @@ impl Opening {
         }
     }
 
-    /// Whether the client may come in at this moment: it may have been banned, or its user removed, while others said who
-    /// it is, and whoever disconnects those who are in has not seen it.
+    /// Whether the client may come in at this moment: it may have been banned, its user removed or its listener closed,
+    /// while others said who it is, and whoever disconnects those who are in has not seen it.
     fn check(&self, client_id: &str, identity: &Identity) -> Result<(), Refusal> {
+        if self.permit.listener().is_closed() {
+            return Err(Refusal::ServerUnavailable);
+        }
         if self.permit.listener().is_inside {
             return Ok(());
         }

@@ -117,7 +117,7 @@ impl Link {
     fn would_know(&self, guest: &Guest<'_>, who: &Credentials) -> bool {
         let method = guest.method;
         match (self, guest.username) {
-            (Self::Anonymous(settings), None) => anonymous::admits(settings, who),
+            (Self::Anonymous(settings), None) => method.is_empty() && anonymous::admits(settings, who),
             (Self::PasswordFile(file), Some(name)) => {
                 [password::METHOD, scram::METHOD].contains(&method) && file.has(name)
             }

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::{Chain, Guest, News};
 use crate::chain::tests::HASH;
-use crate::{Authenticator, Refusal, Settings, anonymous, bans, password};
+use crate::{Authenticator, Refusal, Settings, anonymous, bans, http, password};
 
 const CLERK: Guest<'static> = Guest {
     client_id: "desk-1",
@@ -81,5 +81,8 @@ async fn who_came_without_a_name_stays_where_one_may_come_without() {
         assert_eq!(same.check(&nameless).is_ok(), stays);
         // A user who proved his name somewhere else is nobody here.
         assert_eq!(same.check(&CLERK), Err(Refusal::BadCredentials));
+        // Nor is one without a name who got his rights there.
+        let method = http::METHOD;
+        assert_eq!(same.check(&Guest { method, ..nameless }), Err(Refusal::BadCredentials));
     }
 }
