@@ -6,21 +6,20 @@ mod watchdog;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::Addr;
 use actix_rt::task::{JoinHandle, spawn_blocking};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use self::drain::Draining;
 pub(crate) use self::watchdog::Pulse;
-use crate::clock;
 use crate::events::Events;
 use crate::message::{Drain, Lingering};
 use crate::operations::life::{Declined, DrainOrder, Helm, Reply, Stage, UpgradeOrder, Wish};
-use crate::patience::{Silent, answer_by};
+use crate::patience::{Silent, answers_within, not_answered};
 use crate::process::{Moment, Process, Successor};
 use crate::quic::QuicHouse;
 use crate::reload::{OpenDoors, Reloader};
@@ -28,6 +27,9 @@ use crate::session::{Open, SessionActor};
 
 /// For the answer to reach a caller whose wish ends the broker.
 const ANSWER: Duration = Duration::from_millis(20);
+
+/// For the log to be opened again.
+const REOPEN_LOG: Duration = Duration::from_secs(5);
 
 /// The signals that stop a broker, the one that reloads, and the one after which its log goes to another file.
 pub(crate) struct Signals {
@@ -218,8 +220,11 @@ impl Life<'_> {
     /// The file may be on a disk that does not answer.
     async fn reopen_log(&self) {
         let process = Arc::clone(self.process);
-        if spawn_blocking(move || process.reopen_log()).await.is_err() {
-            tracing::error!("opening the log again ended in a panic");
+        let reopened = timeout(REOPEN_LOG, spawn_blocking(move || process.reopen_log())).await;
+        match reopened {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!("opening the log again ended in a panic"),
+            Err(_) => tracing::error!("the log has not been opened again for {} s", REOPEN_LOG.as_secs()),
         }
     }
 
@@ -257,15 +262,14 @@ impl Life<'_> {
         );
         if self.helm.stage.send_replace(Stage::Draining) == Stage::Serving {
             self.process.tell(Moment::Draining);
-            let deadline = self.lines_answer_by();
-            for (number, line) in self.lines.iter().enumerate() {
-                let mut closed = answer_by(deadline, line.send(Drain::Close)).await;
-                if closed.is_ok() {
-                    // This answer comes when the acceptors have heard of it.
-                    closed = answer_by(deadline, line.send(Lingering)).await.map(drop);
-                }
-                tell_of_silence(number, closed, "accepts nobody");
-            }
+            let close = |line: Addr<SessionActor>| async move {
+                line.send(Drain::Close).await?;
+                // This answer comes when the acceptors have heard of it.
+                line.send(Lingering).await.map(drop)
+            };
+            let closed = self.lines.iter().cloned().map(close);
+            let within = self.reloader.line_answers_within();
+            tell_of_silence(&answers_within(within, closed).await, within, "accepts nobody");
             self.quic.iter().for_each(|quic| quic.close());
             self.doors.refuse();
         }
@@ -290,20 +294,15 @@ impl Life<'_> {
             ))
         });
         beside.draining = None;
-        let deadline = self.lines_answer_by();
-        for (number, (line, share)) in self.lines.iter().zip(shares).enumerate() {
-            let opened = answer_by(deadline, line.send(Open(share))).await;
-            tell_of_silence(number, opened, "accepts clients");
-        }
+        let opened = self.lines.iter().zip(shares);
+        let opened = opened.map(|(line, share)| line.send(Open(share)));
+        let within = self.reloader.line_answers_within();
+        tell_of_silence(&answers_within(within, opened).await, within, "accepts clients");
         self.quic.iter().for_each(|quic| quic.reopen());
         self.helm.stage.send_replace(Stage::Serving);
         self.process.tell(Moment::Ready);
         tracing::info!("the drain was undone: clients are accepted");
         listening
-    }
-
-    fn lines_answer_by(&self) -> Instant {
-        clock::deadline(self.reloader.line_answers_within())
     }
 
     fn may_upgrade(&self, order: &UpgradeOrder, beside: &Beside) -> Result<(), Declined> {
@@ -326,15 +325,14 @@ impl Life<'_> {
     }
 }
 
-/// Says which line has not answered, and what it does when it goes on.
-fn tell_of_silence(line: usize, answered: Result<(), Silent>, then: &'static str) {
-    match answered {
-        Ok(()) => {}
-        Err(Silent::Ended) => tracing::error!(line, "the line has ended"),
-        Err(Silent::Late) => tracing::error!(
-            line,
-            "the line has not answered in time (broker.line_timeout_secs): it {then} when it goes on"
-        ),
+/// Says which lines have not answered, and what they do when they go on.
+fn tell_of_silence(answers: &[Result<(), Silent>], within: Duration, then: &'static str) {
+    for (line, answer) in answers.iter().enumerate() {
+        match answer {
+            Ok(()) => {}
+            Err(Silent::Ended) => tracing::error!("line {line} has ended"),
+            Err(Silent::Late) => tracing::error!("{}: it {then} when it goes on", not_answered(line, within)),
+        }
     }
 }
 

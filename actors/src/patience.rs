@@ -19,18 +19,29 @@ pub(crate) enum Silent {
     Late,
 }
 
-/// What a line answers before `deadline`.
-pub(crate) async fn answer_by<T: 'static>(
-    deadline: Instant,
-    asked: impl Future<Output = Result<T, MailboxError>> + 'static,
-) -> Result<T, Silent> {
+/// What is said of a line that is late.
+pub(crate) fn not_answered(line: usize, within: Duration) -> String {
+    let secs = within.as_secs();
+    format!("line {line} has not answered for {secs} s (broker.line_timeout_secs)")
+}
+
+/// What lines answer that are asked at once, in their order; none waits for another.
+pub(crate) async fn answers_within<T: 'static>(
+    limit: Duration,
+    asked: impl Iterator<Item = impl Future<Output = Result<T, MailboxError>> + 'static>,
+) -> Vec<Result<T, Silent>> {
+    let deadline = clock::deadline(limit);
     // A question whose future is dropped is taken back.
-    let answer = timeout(clock::until(deadline), actix_rt::spawn(asked)).await;
-    match answer {
-        Ok(Ok(Ok(answer))) => Ok(answer),
-        Ok(Ok(Err(_)) | Err(_)) => Err(Silent::Ended),
-        Err(_) => Err(Silent::Late),
+    let asked: Vec<_> = asked.map(actix_rt::spawn).collect();
+    let mut answers = Vec::with_capacity(asked.len());
+    for answer in asked {
+        answers.push(match timeout(clock::until(deadline), answer).await {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(_)) | Err(_)) => Err(Silent::Ended),
+            Err(_) => Err(Silent::Late),
+        });
     }
+    answers
 }
 
 /// Work with one line, of several questions, that goes on when nobody waits for it any more.
@@ -80,53 +91,61 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
+    use std::pin::Pin;
 
+    use tokio::sync::{Notify, oneshot};
     use tokio::time::sleep;
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_millis(300);
+    const LIMIT: Duration = Duration::from_secs(1);
+    /// Only a fault takes as long.
+    const LONG: Duration = Duration::from_secs(60);
 
+    type Asked = Pin<Box<dyn Future<Output = Result<u8, MailboxError>>>>;
+
+    /// A line that answers, one that has ended, one that is stuck, and another that answers.
     #[actix_rt::test]
-    async fn an_answer_is_waited_for_until_it_is_late() {
-        let soon = || clock::deadline(LIMIT);
-        assert_eq!(answer_by(soon(), ready(Ok(1))).await, Ok(1));
-        let ended = ready(Err::<(), _>(MailboxError::Closed));
-        assert_eq!(answer_by(soon(), ended).await, Err(Silent::Ended));
+    async fn a_line_that_is_late_makes_no_other_late() {
         let begun = clock::instant();
-        assert_eq!(
-            answer_by(soon(), pending::<Result<(), MailboxError>>()).await,
-            Err(Silent::Late)
-        );
+        let asked: [Asked; 4] = [
+            Box::pin(ready(Ok(1))),
+            Box::pin(ready(Err(MailboxError::Closed))),
+            Box::pin(pending()),
+            Box::pin(ready(Ok(4))),
+        ];
+        let answers = answers_within(LIMIT, asked.into_iter()).await;
+        assert_eq!(answers, [Ok(1), Err(Silent::Ended), Err(Silent::Late), Ok(4)]);
         assert!(clock::since(begun) >= LIMIT);
     }
 
     #[actix_rt::test]
     async fn what_is_late_is_done_all_the_same() {
-        let done = Rc::new(Cell::new(false));
+        let (told, hears) = oneshot::channel();
+        let done = Rc::new(Notify::new());
         let late = Rc::clone(&done);
         let asked = async move {
-            sleep(LIMIT * 2).await;
-            late.set(true);
+            hears.await.map_err(|_| MailboxError::Closed)?;
+            late.notify_one();
             Ok(())
         };
-        assert_eq!(answer_by(clock::deadline(LIMIT), asked).await, Err(Silent::Late));
-        assert!(!done.get());
-        sleep(LIMIT * 3).await;
-        assert!(done.get());
+        assert_eq!(answers_within(LIMIT, [asked].into_iter()).await, [Err(Silent::Late)]);
+        told.send(()).unwrap();
+        timeout(LONG, done.notified()).await.unwrap();
     }
 
     /// Many slices are not late because they are many.
     #[actix_rt::test]
     async fn work_is_followed_for_as_long_as_it_goes_on() {
+        let begun = clock::instant();
         let mut long = Work::begin(|progress| async move {
-            for _ in 0..20 {
-                sleep(LIMIT / 10).await;
+            while clock::since(begun) < LIMIT * 3 {
+                sleep(LIMIT / 100).await;
                 progress.made();
             }
         });
-        let mut stuck = Work::begin(|_| pending());
         assert!(long.follow(LIMIT).await && long.is_done());
+        let mut stuck = Work::begin(|_| pending());
         assert!(!stuck.follow(LIMIT).await && !stuck.is_done());
     }
 }

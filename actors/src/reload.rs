@@ -22,11 +22,11 @@ use crate::authentication::guest_of;
 use crate::life::Stop;
 use crate::operations::stride::Stride;
 use crate::overload::Overload;
-use crate::patience::{Progress, Work};
+use crate::patience::{Progress, Work, not_answered};
 use crate::plan::{Facts, Plan, SettingChange, steps};
 use crate::policy::Policy;
 use crate::session::SessionActor;
-use crate::session::reload::{Enforce, Govern, Look, Rehang};
+use crate::session::reload::{Enforce, Govern, Look};
 use crate::settings::{EndsWithin, Settings};
 use crate::tables::SharedTables;
 
@@ -201,16 +201,13 @@ impl Reloader {
             tracing::info!("reload: {step}");
         }
         let (plan, late) = self.carry_out(checked).await;
-        let within = self.line_answers_within().as_secs();
-        let tell = |late: &Late| {
-            let line = late.line;
-            let told = format!(
-                "line {line} has not answered for {within} s (broker.line_timeout_secs): it follows when it goes on"
-            );
+        let within = self.line_answers_within();
+        let told = late.iter().map(|late| {
+            let told = format!("{}: it follows when it goes on", not_answered(late.line, within));
             tracing::error!("reload: {told}");
             told
-        };
-        let told = late.iter().map(tell).collect();
+        });
+        let told = told.collect();
         *turn = late;
         Ok(Done { plan, late: told })
     }
@@ -291,10 +288,7 @@ impl Reloader {
                     review: Arc::clone(review),
                     from: place,
                 });
-                let looked = timeout(limit, looked).await.map_err(|_| {
-                    let within = limit.as_secs();
-                    format!("line {number} has not answered for {within} s (broker.line_timeout_secs)")
-                })?;
+                let looked = timeout(limit, looked).await.map_err(|_| not_answered(number, limit))?;
                 // A line that has ended has nobody.
                 let (of_line, next) = looked.unwrap_or_default();
                 found.extend(of_line);
@@ -339,11 +333,12 @@ impl Reloader {
                     limits: settings.limits.clone(),
                     rights: rights.clone(),
                     policy: policy.clone(),
+                    rehang,
                 };
                 let (line, review) = (line.clone(), Arc::clone(&review));
                 Late {
                     line: number,
-                    work: Work::begin(|progress| have_follow(line, govern, rehang, review, progress)),
+                    work: Work::begin(|progress| have_follow(line, govern, review, progress)),
                 }
             })
             .collect();
@@ -353,10 +348,12 @@ impl Reloader {
                 late.push(line);
             }
         }
-        tracing::info!("rights reloaded");
-        match policy {
-            Some(_) => tracing::info!("rules reloaded"),
-            None => tracing::info!("rules are as they were"),
+        if late.is_empty() {
+            tracing::info!("rights reloaded");
+            match policy {
+                Some(_) => tracing::info!("rules reloaded"),
+                None => tracing::info!("rules are as they were"),
+            }
         }
         (plan, late)
     }
@@ -375,14 +372,8 @@ fn followed(last: &mut Vec<Late>) -> Result<(), String> {
 }
 
 /// Has one line and its clients follow.
-async fn have_follow(
-    line: Addr<SessionActor>,
-    govern: Govern,
-    rehang: Rehang,
-    review: Arc<Review>,
-    progress: Progress,
-) {
-    if line.send(govern).await.is_err() || line.send(rehang).await.is_err() {
+async fn have_follow(line: Addr<SessionActor>, govern: Govern, review: Arc<Review>, progress: Progress) {
+    if line.send(govern).await.is_err() {
         tracing::error!("a line has ended and was not told of other settings");
         return;
     }

@@ -102,7 +102,10 @@ fn parts() -> [OpenApi; 10] {
 /// Adds to an endpoint what the guards and the envelope may answer.
 fn complete(operation: &mut Operation, is_look: bool) {
     let needs_role = operation.extensions.as_ref().is_some_and(|all| all.contains_key(ROLE));
-    let mut common = vec![("408", "The request did not come whole in time")];
+    let mut common = vec![(
+        "408",
+        "The request did not come whole in time, or the broker is still at it",
+    )];
     let has_input = operation.parameters.is_some() || operation.request_body.is_some();
     if has_input {
         common.push(("400", "The request makes no sense"));

@@ -38,7 +38,8 @@ pub(crate) async fn seal(
     // The request is the handler's alone: while someone else holds it, it cannot be routed.
     let answered = tokio::time::timeout(patience, next.call(request)).await.map_err(|_| {
         let what = format!(
-            "the request took longer than {} s (admin.timeout_secs); send it whole and at once",
+            "the request took longer than {} s (admin.timeout_secs): send it whole and at once. If it was, the broker may \
+             still do what it asks for: see the log",
             patience.as_secs()
         );
         Error::new(StatusCode::REQUEST_TIMEOUT, what)

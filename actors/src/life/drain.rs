@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use actix::Addr;
+use actix::{Addr, MailboxError};
 use actix_rt::task::JoinHandle;
 use broker::line::Elsewhere;
 use tokio::time::{sleep, timeout};
 
 use crate::clock;
-use crate::message::{Count, SendAway};
+use crate::message::{Count, Lingering, SendAway};
 use crate::operations::life::DrainOrder;
 use crate::session::SessionActor;
 
@@ -41,10 +41,11 @@ async fn send_away_forever(lines: Vec<Addr<SessionActor>>, order: DrainOrder, wi
         reference: order.reference,
     };
     let mut pace = Pace::new(order.clients_per_sec);
+    let mut lines: Vec<Emptied> = lines.into_iter().map(Emptied::new).collect();
     let mut is_told = false;
     loop {
-        pass(&lines, &to, &mut pace, within).await;
-        let is_done = connected(&lines, within).await == Some(0);
+        pass(&mut lines, &to, &mut pace, within).await;
+        let is_done = connected(&mut lines, within).await == Some(0);
         if is_done && !is_told {
             tracing::info!("drained: all clients have been sent away");
         }
@@ -53,16 +54,49 @@ async fn send_away_forever(lines: Vec<Addr<SessionActor>>, order: DrainOrder, wi
     }
 }
 
+/// A line that is drained.
+struct Emptied {
+    line: Addr<SessionActor>,
+    /// A question that it has not answered in time. Until then it is asked nothing, so that others do not wait for it again.
+    owed: Option<JoinHandle<()>>,
+}
+
+impl Emptied {
+    fn new(line: Addr<SessionActor>) -> Self {
+        Self { line, owed: None }
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.owed.as_ref().is_some_and(|owed| !owed.is_finished())
+    }
+
+    /// What it answers; `None`: it does not answer, or has ended.
+    async fn answer<T>(&mut self, asked: impl Future<Output = Result<T, MailboxError>>, within: Duration) -> Option<T> {
+        let answer = timeout(within, asked).await;
+        if answer.is_err() {
+            let line = self.line.clone();
+            self.owed = Some(actix_rt::spawn(async move {
+                // When this is answered, or the line has ended, it can be asked again.
+                let _answered = line.send(Lingering).await;
+            }));
+        }
+        answer.ok()?.ok()
+    }
+}
+
 /// Once through all sessions of all lines, which take turns.
-async fn pass(lines: &[Addr<SessionActor>], to: &Elsewhere, pace: &mut Pace, within: Duration) {
-    let mut under_way: Vec<(&Addr<SessionActor>, u32)> = lines.iter().map(|line| (line, 0)).collect();
+async fn pass(lines: &mut [Emptied], to: &Elsewhere, pace: &mut Pace, within: Duration) {
+    let mut under_way: Vec<(&mut Emptied, u32)> = lines.iter_mut().map(|line| (line, 0)).collect();
     while !under_way.is_empty() {
         let mut further = Vec::new();
         for (line, from) in under_way {
+            if line.is_stuck() {
+                continue;
+            }
             let max = pace.allowance().await.min(TURN);
             let to = to.clone();
-            // A line that has ended has no clients.
-            let Ok(Ok(slice)) = timeout(within, line.send(SendAway { to, from, max })).await else {
+            let asked = line.line.send(SendAway { to, from, max });
+            let Some(slice) = line.answer(asked, within).await else {
                 continue;
             };
             pace.spend(slice.ended);
@@ -72,11 +106,17 @@ async fn pass(lines: &[Addr<SessionActor>], to: &Elsewhere, pace: &mut Pace, wit
     }
 }
 
-/// `None`: not all lines say it.
-async fn connected(lines: &[Addr<SessionActor>], within: Duration) -> Option<u64> {
+/// `None`: not all lines say it. One that has ended has no clients.
+async fn connected(lines: &mut [Emptied], within: Duration) -> Option<u64> {
     let mut total = 0;
     for line in lines {
-        let counters = timeout(within, line.send(Count)).await.ok()?;
+        if line.is_stuck() {
+            return None;
+        }
+        let counters = line.answer(line.line.send(Count), within).await;
+        if line.is_stuck() {
+            return None;
+        }
         total += counters.map_or(0, |counters| counters.connected);
     }
     Some(total)

@@ -4,8 +4,11 @@ use auth::{Authenticator, Chain, anonymous};
 use broker::acl::Subject;
 use broker::effect::Parting;
 use broker::identity::Identity;
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
-use super::may_stay;
+use super::{Late, followed, may_stay};
+use crate::patience::Work;
 
 /// A chain that lets in clients without a name, and nobody else.
 async fn open_house() -> Chain {
@@ -53,4 +56,28 @@ async fn who_leaves_is_told_by_the_very_listener_and_by_how_he_was_known() {
     // An operator's console was let in by others than the chain.
     let operator = Identity::named(Some("admin:ann"), Arc::from("admin"));
     assert_eq!(judge(&*nobody_comes, &operator), Ok(()));
+}
+
+/// Otherwise what is left of one reload would undo a part of the next.
+#[actix_rt::test]
+async fn a_reload_waits_for_a_line_that_has_not_followed_the_last() {
+    let (goes_on, stuck) = oneshot::channel::<()>();
+    let mut last = vec![
+        Late {
+            line: 0,
+            work: Work::begin(|_| async {}),
+        },
+        Late {
+            line: 1,
+            work: Work::begin(|_| async { drop(stuck.await) }),
+        },
+    ];
+    yield_now().await;
+    let why = followed(&mut last).unwrap_err();
+    assert!(why.starts_with("line 1 has not followed"), "{why}");
+    goes_on.send(()).unwrap();
+    while !last.iter().all(|late| late.work.is_done()) {
+        yield_now().await;
+    }
+    assert_eq!(followed(&mut last), Ok(()));
 }

@@ -34,13 +34,14 @@ impl Handler<Look> for SessionActor {
     }
 }
 
-/// From the reloader to a line: these bounds, rights and rules from here on; `None`: the rules stay.
+/// From the reloader to a line: these bounds, rights, rules and listeners from here on; `None`: the rules stay.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Govern {
     pub(crate) limits: Limits,
     pub(crate) rights: Rights,
     pub(crate) policy: Option<Arc<dyn Policy>>,
+    pub(crate) rehang: Rehang,
 }
 
 impl Handler<Govern> for SessionActor {
@@ -55,6 +56,7 @@ impl Handler<Govern> for SessionActor {
                 line.set_overseer(policy.overseer(), now);
             }
         });
+        self.rehang(govern.rehang);
     }
 }
 
@@ -76,19 +78,16 @@ impl Handler<Enforce> for SessionActor {
     }
 }
 
-/// From the reloader to a line: accept no more on these listeners, and from here on these. A socket may be among both: what
-/// waits in it is accepted by the other listener.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
+/// Accept no more on these listeners, and from here on these. A socket may be among both: what waits in it is accepted by
+/// the other listener.
+#[derive(Debug)]
 pub(crate) struct Rehang {
     pub(crate) closing: Vec<Arc<Listener>>,
     pub(crate) opening: Vec<(OwnedFd, Arc<Listener>)>,
 }
 
-impl Handler<Rehang> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, rehang: Rehang, _: &mut Self::Context) {
+impl SessionActor {
+    fn rehang(&mut self, rehang: Rehang) {
         let is_closing = |listener: &Arc<Listener>| rehang.closing.iter().any(|closing| Arc::ptr_eq(closing, listener));
         let (closing, staying) = std::mem::take(&mut self.acceptors)
             .into_iter()
