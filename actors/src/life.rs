@@ -134,6 +134,8 @@ type Check = (JoinHandle<Result<Successor, Declined>>, Reply<()>);
 struct Beside {
     draining: Option<Draining>,
     check: Option<Check>,
+    /// The log is being opened again.
+    log: Option<JoinHandle<()>>,
 }
 
 impl Life<'_> {
@@ -155,7 +157,7 @@ impl Life<'_> {
                 Turn::Stop(who) => break End::Stop(who),
                 Turn::Reload => {
                     let reload = async {
-                        self.reopen_log().await;
+                        self.reopen_log(&mut beside).await;
                         self.reload("SIGHUP").await
                     };
                     if let Err(who) = unless(&stop, reload).await {
@@ -163,7 +165,7 @@ impl Life<'_> {
                     }
                 }
                 Turn::ReopenLog => {
-                    if let Err(who) = unless(&stop, self.reopen_log()).await {
+                    if let Err(who) = unless(&stop, self.reopen_log(&mut beside)).await {
                         break End::Stop(who);
                     }
                 }
@@ -218,13 +220,24 @@ impl Life<'_> {
     }
 
     /// The file may be on a disk that does not answer.
-    async fn reopen_log(&self) {
-        let process = Arc::clone(self.process);
-        let reopened = timeout(REOPEN_LOG, spawn_blocking(move || process.reopen_log())).await;
-        match reopened {
+    async fn reopen_log(&self, beside: &mut Beside) {
+        let open = || {
+            let process = Arc::clone(self.process);
+            spawn_blocking(move || process.reopen_log())
+        };
+        // One after the other, or the log would go on in an older file.
+        let unfinished = beside.log.take().filter(|opening| !opening.is_finished());
+        let mut opening = unfinished.unwrap_or_else(open);
+        match timeout(REOPEN_LOG, &mut opening).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => tracing::error!("opening the log again ended in a panic"),
-            Err(_) => tracing::error!("the log has not been opened again for {} s", REOPEN_LOG.as_secs()),
+            Err(_) => {
+                let secs = REOPEN_LOG.as_secs();
+                tracing::error!(
+                    "the log has not been opened again for {secs} s; try again (SIGUSR1) when its disk answers"
+                );
+                beside.log = Some(opening);
+            }
         }
     }
 

@@ -27,8 +27,16 @@ pub(crate) struct Listener {
     pub(crate) tally: Arc<Tally>,
     /// Connections inside. Shared as the tally is.
     open: Arc<AtomicUsize>,
-    /// Whoever is on the way in comes too late.
-    is_closed: AtomicBool,
+    /// Whoever is on the way in comes too late. Shared as the tally is: he may have come by one that it succeeds.
+    is_closed: Arc<AtomicBool>,
+}
+
+/// What a listener has in common with those that it succeeds.
+#[derive(Default)]
+struct Shared {
+    tally: Arc<Tally>,
+    open: Arc<AtomicUsize>,
+    is_closed: Arc<AtomicBool>,
 }
 
 impl Listener {
@@ -39,7 +47,7 @@ impl Listener {
     /// Names the file that is not good, and why.
     pub(crate) fn new(number: usize, settings: ListenerSettings) -> Result<Arc<Self>, TlsError> {
         let stranger = Arc::new(Identity::anonymous(Arc::from(&*settings.name)));
-        Self::with(number, settings, stranger, Default::default())
+        Self::with(number, settings, stranger, Shared::default())
     }
 
     /// The same listener with other settings: whoever is inside counts there too.
@@ -48,7 +56,11 @@ impl Listener {
     ///
     /// As [`Listener::new`].
     pub(crate) fn succeeded_by(&self, settings: ListenerSettings) -> Result<Arc<Self>, TlsError> {
-        let shared = (Arc::clone(&self.tally), Arc::clone(&self.open));
+        let shared = Shared {
+            tally: Arc::clone(&self.tally),
+            open: Arc::clone(&self.open),
+            is_closed: Arc::clone(&self.is_closed),
+        };
         Self::with(self.number, settings, Arc::clone(&self.stranger), shared)
     }
 
@@ -56,7 +68,7 @@ impl Listener {
         number: usize,
         settings: ListenerSettings,
         stranger: Arc<Identity>,
-        (tally, open): (Arc<Tally>, Arc<AtomicUsize>),
+        shared: Shared,
     ) -> Result<Arc<Self>, TlsError> {
         let is_http = settings.websocket.is_some();
         let security = settings.tls.clone().map(|tls| Security::open(tls, is_http));
@@ -66,9 +78,9 @@ impl Listener {
             settings,
             number,
             is_inside: false,
-            tally,
-            open,
-            is_closed: AtomicBool::new(false),
+            tally: shared.tally,
+            open: shared.open,
+            is_closed: shared.is_closed,
         }))
     }
 
@@ -82,7 +94,7 @@ impl Listener {
             is_inside: true,
             tally: Arc::default(),
             open: Arc::default(),
-            is_closed: AtomicBool::new(false),
+            is_closed: Arc::default(),
         })
     }
 
@@ -147,9 +159,8 @@ mod tests {
     use super::*;
     use crate::settings::{Endpoint, ListenerLimits, ProxySettings};
 
-    #[test]
-    fn a_listener_counts_those_inside_and_forgets_those_who_left() {
-        let settings = ListenerSettings {
+    fn settings() -> ListenerSettings {
+        ListenerSettings {
             name: "a".to_owned(),
             endpoint: Endpoint::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             tls: None,
@@ -164,13 +175,27 @@ mod tests {
                 handshake_timeout: Duration::ZERO,
                 handshakes_max: 1,
             },
-        };
-        let listener = Listener::new(0, settings).expect("a listener without certificates");
+        }
+    }
+
+    #[test]
+    fn a_listener_counts_those_inside_and_forgets_those_who_left() {
+        let listener = Listener::new(0, settings()).expect("a listener without certificates");
         assert!(listener.is_bare());
         let permit = listener.enter();
         assert!(permit.is_some());
         assert!(listener.enter().is_none());
         drop(permit);
         assert!(listener.enter().is_some());
+    }
+
+    /// Who is on the way in by the first of them is on the way in by all that come after it.
+    #[test]
+    fn a_listener_is_closed_with_the_one_that_succeeded_it() {
+        let first = Listener::new(0, settings()).expect("a listener without certificates");
+        let second = first.succeeded_by(settings()).expect("a listener without certificates");
+        let other = Listener::new(0, settings()).expect("a listener without certificates");
+        second.close();
+        assert!(first.is_closed() && !other.is_closed());
     }
 }

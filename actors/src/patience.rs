@@ -55,6 +55,11 @@ pub(crate) struct Work {
 pub(crate) struct Progress(Rc<Cell<Instant>>);
 
 impl Progress {
+    /// Whether the line has not answered for so long.
+    pub(crate) fn is_late(&self, limit: Duration) -> bool {
+        clock::since(self.0.get()) >= limit
+    }
+
     /// The line has answered.
     pub(crate) fn made(&self) {
         self.0.set(clock::instant());
@@ -81,7 +86,7 @@ impl Work {
             if timeout(left, &mut self.task).await.is_ok() {
                 return true;
             }
-            if clock::since(self.progress.0.get()) >= limit {
+            if self.progress.is_late(limit) {
                 return false;
             }
         }

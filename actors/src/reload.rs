@@ -335,10 +335,10 @@ impl Reloader {
                     policy: policy.clone(),
                     rehang,
                 };
-                let (line, review) = (line.clone(), Arc::clone(&review));
+                let (line, review, limit) = (line.clone(), Arc::clone(&review), settings.line_answers_within);
                 Late {
                     line: number,
-                    work: Work::begin(|progress| have_follow(line, govern, review, progress)),
+                    work: Work::begin(|progress| have_follow((number, line, limit), govern, review, progress)),
                 }
             })
             .collect();
@@ -372,11 +372,17 @@ fn followed(last: &mut Vec<Late>) -> Result<(), String> {
 }
 
 /// Has one line and its clients follow.
-async fn have_follow(line: Addr<SessionActor>, govern: Govern, review: Arc<Review>, progress: Progress) {
+async fn have_follow(
+    (number, line, limit): (usize, Addr<SessionActor>, Duration),
+    govern: Govern,
+    review: Arc<Review>,
+    progress: Progress,
+) {
     if line.send(govern).await.is_err() {
         tracing::error!("a line has ended and was not told of other settings");
         return;
     }
+    let is_late = progress.is_late(limit);
     progress.made();
     let mut stride = Stride::begin();
     let mut from = Some(0);
@@ -388,6 +394,9 @@ async fn have_follow(line: Addr<SessionActor>, govern: Govern, review: Arc<Revie
         from = enforced.await.unwrap_or_default();
         progress.made();
         stride.pause().await;
+    }
+    if is_late {
+        tracing::info!("line {number} has followed the reload");
     }
 }
 

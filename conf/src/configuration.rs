@@ -195,7 +195,7 @@ section! {
         sys_interval_secs: u64 = 10, Range(0..=86_400), "seconds";
         /// How long a reload, a plan and a drain wait for the answer of a line that is stuck. A reload is refused then; if
         /// it is under way, the line follows when it goes on.
-        line_timeout_secs: u64 = 30, Range(1..=100), "seconds";
+        line_timeout_secs: u64 = 30, Range(1..=50), "seconds";
         /// How long a stop may take to say goodbye to all clients before it goes on all the same.
         drain_timeout_secs: u64 = 10, Range(0..=3600), "seconds";
     }

@@ -115,7 +115,7 @@ def test_a_line_that_does_not_answer_is_named_and_follows_when_it_goes_on(start,
         # Longer than the drain waits for its clients and for their number.
         time.sleep(4)
         assert "drained" not in broker.log()
-    client.expect_disconnect(0x9C)
+    client.expect_disconnect(0x9C, within=20)
     await_log(broker, "drained: all clients have been sent away")
     assert command("drain", "--undo").returncode == 0
     assert command("reload").returncode == 0

@@ -78,9 +78,11 @@ impl Line {
         }
         let session = self.session_at(key.slot())?;
         session.feeds.retain(|feed| feed.filter != *filter);
-        // Also before the router's answer: that it is gone may be said as soon as the router has it no more.
+        // Now, and not only with the router's answer: it is said to be gone as soon as the router has it no more.
         if let Some(id) = session.id {
-            self.turn.keeper.note(Change::Unsubscribe(id, filter.clone()));
+            let durability = self.turn.keeper.sessions();
+            let change = Change::Unsubscribe(id, filter.clone());
+            self.turn.keeper.keep_aside(change, durability);
         }
         self.turn.effects.push(Effect::Route(RouteRequest {
             session: key,
