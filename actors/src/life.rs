@@ -219,25 +219,13 @@ impl Life<'_> {
         }
     }
 
-    /// The file may be on a disk that does not answer.
+    /// Opens the log again, which may be on a disk that does not answer.
     async fn reopen_log(&self, beside: &mut Beside) {
-        let open = || {
-            let process = Arc::clone(self.process);
-            spawn_blocking(move || process.reopen_log())
-        };
         // One after the other, or the log would go on in an older file.
-        let unfinished = beside.log.take().filter(|opening| !opening.is_finished());
-        let mut opening = unfinished.unwrap_or_else(open);
-        match timeout(REOPEN_LOG, &mut opening).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => tracing::error!("opening the log again ended in a panic"),
-            Err(_) => {
-                let secs = REOPEN_LOG.as_secs();
-                tracing::error!(
-                    "the log has not been opened again for {secs} s; try again (SIGUSR1) when its disk answers"
-                );
-                beside.log = Some(opening);
-            }
+        if is_log_open(beside).await {
+            let process = Arc::clone(self.process);
+            beside.log = Some(spawn_blocking(move || process.reopen_log()));
+            is_log_open(beside).await;
         }
     }
 
@@ -357,6 +345,21 @@ async fn unless<T>(stop: &Stop, granted: impl Future<Output = T>) -> Result<T, &
         granted = granted => Ok(granted),
         who = stop.comes() => Err(who),
     }
+}
+
+/// Waits until whoever opens the log is done, for a bounded time.
+async fn is_log_open(beside: &mut Beside) -> bool {
+    let Some(opening) = &mut beside.log else { return true };
+    let Ok(opened) = timeout(REOPEN_LOG, opening).await else {
+        let secs = REOPEN_LOG.as_secs();
+        tracing::error!("the log has not been opened again for {secs} s; try again (SIGUSR1) when its disk answers");
+        return false;
+    };
+    if opened.is_err() {
+        tracing::error!("opening the log again ended in a panic");
+    }
+    beside.log = None;
+    true
 }
 
 /// Waits for the answer of a binary that is being checked; for ever if none is.
