@@ -19,6 +19,8 @@ pub(super) struct Estate {
     after: Place,
     /// Messages that count as waiting and have not been read.
     entries: usize,
+    /// The window that is under way was asked for by the session, and others have come behind it since.
+    is_outdated: bool,
 }
 
 impl Line {
@@ -41,16 +43,19 @@ impl Line {
             Wanted::Window(after, max)
         };
         // What the session itself has asked for and not got is what comes next: to be told twice would be to give twice.
-        if !session.queue.is_being_read() {
+        let is_being_read = session.queue.is_being_read();
+        if !is_being_read {
             keeper.fetch(session.key, id, what);
         }
         let key = session.key;
         let entries = session.queue.entries_beyond();
+        let is_outdated = is_being_read && session.queue.has_come_since();
         self.estates.push(Estate {
             key,
             id,
             after,
             entries,
+            is_outdated,
         });
     }
 
@@ -72,10 +77,15 @@ impl Line {
             }
         };
         let Estate {
-            key, after, entries, ..
+            key,
+            after,
+            entries,
+            is_outdated,
+            ..
         } = self.estates.swap_remove(place);
+        let more = window.more || is_outdated;
         let read = window.deliveries.len();
-        let entries = if window.more {
+        let entries = if more {
             self.count_read(entries.min(read), read);
             entries.saturating_sub(read)
         } else {
@@ -85,7 +95,7 @@ impl Line {
         self.turn.counters.copies.restored += open.iter().filter(|open| open.delivery.is_some()).count() as u64;
         self.give_away(id, key, open, &window);
         let last = window.deliveries.last().and_then(|delivery| delivery.place);
-        if window.more {
+        if more {
             let after = last.unwrap_or(after);
             let max = self.turn.limits.queue_memory_messages;
             self.turn.keeper.fetch(key, id, Wanted::Window(after, max));
@@ -94,6 +104,7 @@ impl Line {
                 id,
                 after,
                 entries,
+                is_outdated: false,
             });
         } else {
             self.turn.keeper.note(Change::EndSession(id));

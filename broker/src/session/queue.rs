@@ -236,6 +236,11 @@ impl Queue {
         matches!(asked, Some(Wanted::Window(..) | Wanted::Conversations(_)))
     }
 
+    /// Whether entries have come since the store was asked for what comes next: its answer need not have them.
+    pub(crate) fn has_come_since(&self) -> bool {
+        self.beyond.as_ref().is_some_and(|beyond| beyond.since.0 > 0)
+    }
+
     /// Whether the session's conversations are in the store alone: nothing is sent until they have been read.
     pub(crate) fn is_asleep(&self) -> bool {
         self.beyond.as_ref().is_some_and(|beyond| beyond.asleep)

@@ -243,6 +243,48 @@ fn a_message_under_way_to_a_session_that_ended_is_not_given_to_its_successor() {
     assert_eq!(world.payloads(successor), [""; 0]);
 }
 
+/// What comes while a member's queue is being read is given away as well when the member ends before the answer.
+#[test]
+fn a_member_that_ends_while_its_queue_is_read_gives_away_what_came_meanwhile() {
+    let ids: Vec<String> = (0..2).map(|line| id_on(line, 2, "member")).collect();
+    let mut world = World::limited(|limits| {
+        limits.durability = Durability::Disk;
+        limits.queue_memory_messages = 1;
+    });
+    let leaver = world.client(&ids[0]).persistent().receive_maximum(1).connect();
+    world.subscribe(leaver, "$share/crew/job", QoS::AtLeastOnce);
+    let (stayer, sensor) = (world.client(&ids[1]).connect(), world.client("sensor").connect());
+    let publish = |world: &mut World, jobs: std::ops::Range<u16>| {
+        for job in jobs {
+            publish_as(world, sensor, job + 1, "job", &format!("job {job}"), QoS::AtLeastOnce);
+        }
+    };
+    publish(&mut world, 0..3);
+    let first = world.publishes(leaver).remove(0);
+    world.set_pace(Pace::Asleep);
+    world.acknowledge(leaver, &first);
+    publish(&mut world, 3..6);
+    world.subscribe(stayer, "$share/crew/job", QoS::AtLeastOnce);
+    let (fleeting, _) = world.client(&ids[0]).try_connect();
+    assert!(!world.is_connected(leaver));
+    world.set_pace(Pace::AsAsked);
+    world.drop_connection(fleeting);
+    let mut got = Vec::new();
+    loop {
+        let publishes = world.publishes(stayer);
+        if publishes.is_empty() {
+            break;
+        }
+        for publish in publishes {
+            got.push(String::from_utf8_lossy(&publish.payload).into_owned());
+            world.acknowledge(stayer, &publish);
+        }
+    }
+    got.sort();
+    assert_eq!(got, ["job 1", "job 2", "job 3", "job 4", "job 5"]);
+    assert!(world.store.image().session_of(&ids[0]).is_none());
+}
+
 /// A member that ends while the store is being asked for more of its queue: each message is given away once.
 #[test]
 fn a_member_that_ends_while_its_queue_is_read_gives_each_message_away_once() {
