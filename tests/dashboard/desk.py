@@ -115,6 +115,7 @@ class Desk:
 
     def close(self):
         # An answer that a test changes on its way may be under way still.
-        self.page.unroute_all(behavior="ignoreErrors")
+        if not self.page.is_closed():
+            self.page.unroute_all(behavior="ignoreErrors")
         self.context.close()
         return self.complaints
