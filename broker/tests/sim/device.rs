@@ -41,7 +41,7 @@ pub struct Sight {
     /// It came at QoS 2.
     pub exact: bool,
     pub any: u32,
-    /// Those of `any` that came at QoS 0.
+    /// Those of `any` that came at QoS 0 since the broker's start.
     pub fleeting: u32,
     /// Those of `any` that the broker forgot with its end. The message may come again, and at QoS 2 if the subscription
     /// has another QoS by then.
@@ -216,9 +216,12 @@ impl Device {
                 sight.fresh = 0;
             }
             if entry.broken {
-                // Its publisher sends it again.
-                let forgotten = if all { sight.fleeting } else { sight.any };
-                sight.unkept = sight.unkept.max(forgotten);
+                // Its publisher sends it again. The QoS of a subscription that was not acknowledged is forgotten, too, so
+                // that what came at QoS 0 may come at any.
+                let fleeting = std::mem::take(&mut sight.fleeting);
+                let forgotten = if all { fleeting } else { sight.any - sight.unkept };
+                sight.unkept += forgotten;
+                sight.fresh = sight.fresh.saturating_sub(forgotten);
             }
         }
     }
