@@ -243,6 +243,22 @@ fn a_message_under_way_to_a_session_that_ended_is_not_given_to_its_successor() {
     assert_eq!(world.payloads(successor), [""; 0]);
 }
 
+/// What a client is sent until there is no more, acknowledged and in alphabetical order.
+fn take_all(world: &mut World, client: Client) -> Vec<String> {
+    let mut payloads = Vec::new();
+    loop {
+        let publishes = world.publishes(client);
+        if publishes.is_empty() {
+            payloads.sort();
+            return payloads;
+        }
+        for publish in publishes {
+            payloads.push(String::from_utf8_lossy(&publish.payload).into_owned());
+            world.acknowledge(client, &publish);
+        }
+    }
+}
+
 /// What comes while a member's queue is being read is given away as well when the member ends before the answer.
 #[test]
 fn a_member_that_ends_while_its_queue_is_read_gives_away_what_came_meanwhile() {
@@ -269,18 +285,7 @@ fn a_member_that_ends_while_its_queue_is_read_gives_away_what_came_meanwhile() {
     assert!(!world.is_connected(leaver));
     world.set_pace(Pace::AsAsked);
     world.drop_connection(fleeting);
-    let mut got = Vec::new();
-    loop {
-        let publishes = world.publishes(stayer);
-        if publishes.is_empty() {
-            break;
-        }
-        for publish in publishes {
-            got.push(String::from_utf8_lossy(&publish.payload).into_owned());
-            world.acknowledge(stayer, &publish);
-        }
-    }
-    got.sort();
+    let got = take_all(&mut world, stayer);
     assert_eq!(got, ["job 1", "job 2", "job 3", "job 4", "job 5"]);
     assert!(world.store.image().session_of(&ids[0]).is_none());
 }
@@ -318,18 +323,7 @@ fn a_member_that_ends_while_its_queue_is_read_gives_each_message_away_once() {
         assert!(!world.is_connected(leaver));
         world.set_pace(Pace::AsAsked);
         world.drop_connection(fleeting);
-        let mut got = Vec::new();
-        loop {
-            let publishes = world.publishes(stayer);
-            if publishes.is_empty() {
-                break;
-            }
-            for publish in publishes {
-                got.push(String::from_utf8_lossy(&publish.payload).into_owned());
-                world.acknowledge(stayer, &publish);
-            }
-        }
-        got.sort();
+        let got = take_all(&mut world, stayer);
         let mut once = got.clone();
         once.dedup();
         assert_eq!(got, once, "window {window}");
