@@ -104,6 +104,16 @@ pub(crate) fn guest_of<'a>(subject: &Subject<'a>) -> Guest<'a> {
     }
 }
 
+/// Whether a client that has proved who it is may be let in by what is in force at this moment: a reload or a ban may have
+/// come while it did so.
+///
+/// # Errors
+///
+/// Says why it stays outside.
+pub(crate) fn check(chain: &Chain, subject: &Subject<'_>) -> Result<(), Refusal> {
+    chain.check(&guest_of(subject)).map_err(refusal_of)
+}
+
 pub(crate) fn refusal_of(refusal: auth::Refusal) -> Refusal {
     match refusal {
         auth::Refusal::BadCredentials => Refusal::BadCredentials,

@@ -11,7 +11,7 @@ use broker::exchange::Refusal;
 use broker::line::{ConnectionKey, Proof, Proving};
 use bytes::Bytes;
 
-use super::{guest_of, identity_of, refusal_of};
+use super::{check, identity_of, refusal_of};
 
 /// The one method that is offered, as CONNECT names it.
 const METHOD: &str = "SCRAM-SHA-256";
@@ -95,15 +95,14 @@ impl Provers {
         };
         match prover.judge(chain, &proving.data) {
             Proof::Given(identity, answer) => {
-                // A reload may have come since the conversation began.
                 let subject = Subject {
                     identity: &identity,
                     client_id: &proving.client_id,
                     address: proving.peer.address(),
                 };
-                match chain.check(&guest_of(&subject)) {
+                match check(chain, &subject) {
                     Ok(()) => Proof::Given(identity, answer),
-                    Err(refusal) => Proof::Failed(refusal_of(refusal)),
+                    Err(refusal) => Proof::Failed(refusal),
                 }
             }
             more @ Proof::More(_) => {

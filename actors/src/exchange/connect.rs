@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::prove::Unproven;
 use super::{Opening, Served, part};
-use crate::authentication::{Doorway, guest_of, identify, refusal_of};
+use crate::authentication::{Doorway, check, identify, refusal_of};
 use crate::listener::tally::Arrived;
 use crate::message::Arrival;
 use crate::recorder::{Tape, story};
@@ -268,7 +268,7 @@ impl Opening {
             client_id,
             address: self.peer.address(),
         };
-        self.desk.chain.check(&guest_of(&subject)).map_err(refusal_of)
+        check(&self.desk.chain, &subject)
     }
 
     /// The second part of the conversation.
